@@ -1,0 +1,2 @@
+//! mupc.
+fn main() {}
