@@ -1,7 +1,12 @@
 //! mupc: a compiler for neural-network parameterizations.
+pub mod abc;
 pub mod diagnostic;
 pub mod dim;
 pub mod graph;
+pub mod optimizer;
+pub mod parameterization;
 pub mod rational;
+pub mod shape;
+pub mod size;
 pub mod source;
 pub mod syntax;

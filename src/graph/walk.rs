@@ -46,6 +46,62 @@ pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S
     Ok(values)
 }
 
+/// A meaning for the gradient of every operation.
+pub trait Adjoint {
+    /// The gradient of the loss with respect to a node, as far as this reading knows it.
+    type Value: Clone;
+
+    /// What a node's gradient contributes to that of one of its operands.
+    fn pull(&mut self, graph: &Graph, id: NodeId, operand: usize, gradients: &[Self::Value]) -> Self::Value;
+
+    /// Adds a contribution.
+    fn join(&mut self, into: &mut Self::Value, contribution: Self::Value);
+
+    /// Which operand of a node is served first, if it matters.
+    fn first(&self, _graph: &Graph, _id: NodeId) -> usize {
+        0
+    }
+
+    /// Called when a block has been walked backwards: takes the gradients of the carried streams to the end of the repetition
+    /// before, and says whether the block must be walked again.
+    fn repeat(&mut self, _id: BlockId, _block: &Block, _gradients: &mut [Self::Value]) -> bool {
+        false
+    }
+}
+
+/// Takes gradients from the loss to everything it depends on, starting from the given ones.
+pub fn backpropagate<A: Adjoint>(graph: &Graph, adjoint: &mut A, mut gradients: Vec<A::Value>) -> Vec<A::Value> {
+    let starts = block_starts(graph);
+    let mut at = graph.len();
+    while at > 0 {
+        at -= 1;
+        let id = NodeId::new(at);
+        let count = graph.node(id).operands.len();
+        let first = adjoint.first(graph, id);
+        for position in 0..count {
+            let operand = (first + position) % count;
+            let contribution = adjoint.pull(graph, id, operand, &gradients);
+            adjoint.join(&mut gradients[graph.node(id).operands[operand].index()], contribution);
+        }
+        for &block in starts.get(&at).map_or(&[][..], Vec::as_slice) {
+            if adjoint.repeat(block, graph.block(block), &mut gradients) {
+                at = graph.block(block).nodes.end as usize;
+                break;
+            }
+        }
+    }
+    gradients
+}
+
+/// The blocks that start at each node, innermost first.
+fn block_starts(graph: &Graph) -> std::collections::HashMap<usize, Vec<BlockId>> {
+    let mut starts = std::collections::HashMap::<usize, Vec<BlockId>>::new();
+    for id in (0..graph.blocks.len() as u32).rev().map(BlockId) {
+        starts.entry(graph.block(id).nodes.start as usize).or_default().push(id);
+    }
+    starts
+}
+
 /// The blocks that end before each node, innermost first.
 fn block_ends(graph: &Graph) -> std::collections::HashMap<usize, Vec<BlockId>> {
     let mut ends = std::collections::HashMap::<usize, Vec<BlockId>>::new();

@@ -1,0 +1,71 @@
+//! abc-parameterizations as plain data: W = n^-a w, w ~ N(0, n^-2b), learning rate eta n^-c, for every parameter of a graph.
+//!
+//! All exponents are kept as *powers* of the scale symbols ([`Monomial`]), so a factor 1/n is n^-1 and not "a = 1".
+//! Multipliers stand in two places: a parameter's own (the n^-a above), and in front of a contraction (a site of a tied
+//! parameter, attention scores).
+//!
+//! **Gauge** (TP-IV section 3, TP-V appendix B): moving a factor from the initialization into the multiplier and correcting the learning
+//! rate leaves the function at every step the same. [`ParamScaling::shift`] does so; [`ParamScaling::canonical`] moves
+//! everything out of the multiplier, so two parameterizations are the same exactly when their canonical forms are equal.
+
+use std::collections::BTreeMap;
+
+use crate::dim::Monomial;
+use crate::graph::NodeId;
+use crate::optimizer::Optimizer;
+use crate::rational::Rational;
+
+/// How one parameter scales.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParamScaling {
+    /// The factor n^-a in front of the trained tensor.
+    pub multiplier: Monomial,
+    /// The standard deviation n^-b of its initial entries; 1 for constant initial values.
+    pub init_std: Monomial,
+    /// The learning rate n^-c.
+    pub learning_rate: Monomial,
+}
+
+impl ParamScaling {
+    /// The gauge shift a -> a + t for multiplier n^-t: multiplier times `factor`, init over `factor`, learning rate corrected as the
+    /// optimizer's step demands: factor^-2 for gradient descent, factor^-1 for entrywise-normalized steps. `None` on overflow.
+    pub fn shift(&self, factor: &Monomial, optimizer: Optimizer) -> Option<ParamScaling> {
+        let rate_power = Rational::ONE.add(optimizer.gradient_power())?;
+        Some(ParamScaling {
+            multiplier: self.multiplier.mul(factor)?,
+            init_std: self.init_std.div(factor)?,
+            learning_rate: self.learning_rate.div(&factor.pow(rate_power)?)?,
+        })
+    }
+
+    /// The equivalent scaling without a multiplier.
+    pub fn canonical(&self, optimizer: Optimizer) -> Option<ParamScaling> {
+        self.shift(&Monomial::one().div(&self.multiplier)?, optimizer)
+    }
+}
+
+/// A parameterization of a whole graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Abc {
+    /// One entry per parameter, by [`crate::graph::ParamId`].
+    pub params: Vec<ParamScaling>,
+    /// Multipliers in front of contractions; those not listed are 1.
+    pub contractions: BTreeMap<NodeId, Monomial>,
+}
+
+impl Abc {
+    /// Everything 1.
+    pub fn unit(params: usize) -> Abc {
+        Abc { params: vec![ParamScaling::default(); params], contractions: BTreeMap::new() }
+    }
+
+    /// The same function at every step, with the multiplier of every single parameter moved elsewhere? Both must also agree in front of
+    /// contractions.
+    pub fn same_as(&self, other: &Abc, optimizer: Optimizer) -> bool {
+        let canonical = |abc: &Abc| -> Option<Vec<_>> {
+            abc.params.iter().map(|scaling| scaling.canonical(optimizer)).collect()
+        };
+        let ours = canonical(self);
+        ours.is_some() && ours == canonical(other) && self.contractions == other.contractions
+    }
+}

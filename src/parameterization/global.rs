@@ -1,0 +1,1 @@
+//! The largest stable learning rate if all parameters share one.

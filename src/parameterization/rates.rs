@@ -1,0 +1,209 @@
+//! The largest stable learning rates for a given initialization: one sweep back, the dual of the changes.
+//!
+//! A tensor can **afford** the change A(x) = min over its consumers of A(h) over the amplification from x to h, and no more than
+//! its own bound; A(logits) = 1. Each parameter then moves as far as its sites can afford, U(h) = A(h), and the learning rate is
+//! that step divided by what the optimizer makes of the gradient. Under muP every A is 1.
+
+use super::{Failure, Unbounded};
+use crate::abc::Abc;
+use crate::graph::walk::{Adjoint, backpropagate};
+use crate::graph::{Block, BlockId, Graph, NodeId, Op, ParamId};
+use crate::optimizer::Optimizer;
+use crate::rational::Rational;
+use crate::shape::Site;
+use crate::size::Size;
+use crate::size::analysis::Calculus;
+use crate::size::backward::{Backward, Steps, When, gradients};
+use crate::size::change::Changes;
+use crate::size::forward;
+use crate::size::term::{Largest, coherent};
+
+/// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
+pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Size>> {
+    let graph = calculus.graph();
+    let nothing = vec![Size::Zero; graph.params.len()];
+    let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(Size::one)).collect();
+    let changes = Changes { shaped: &calculus.shaped, abc, initial, steps: &nothing };
+    let mut sweep = Sweep { calculus, changes, scratch: vec![Size::Zero; graph.len()] };
+    backpropagate(graph, &mut sweep, seeds)
+}
+
+/// Initialization and what training may add to it.
+struct Afforded {
+    initial: Vec<Size>,
+    afforded: Vec<Option<Size>>,
+    reached: Vec<Size>,
+}
+
+impl Afforded {
+    fn new(calculus: &Calculus, abc: &Abc) -> Afforded {
+        let initial = calculus.initial(abc);
+        let afforded = affordable(calculus, abc, &initial);
+        let reached = |(initial, afforded): (&Size, &Option<Size>)| {
+            afforded.clone().map_or_else(|| initial.clone(), |afforded| initial.clone().max(afforded))
+        };
+        Afforded { reached: initial.iter().zip(&afforded).map(reached).collect(), initial, afforded }
+    }
+}
+
+struct Sweep<'a, 'g> {
+    calculus: &'a Calculus<'g>,
+    changes: Changes<'a, 'g>,
+    scratch: Vec<Size>,
+}
+
+impl Sweep<'_, '_> {
+    /// How much larger a change of size 1 comes out of a node than it went into one of its operands.
+    fn amplification(&mut self, id: NodeId, operand: NodeId) -> Size {
+        self.scratch[operand.index()] = Size::one();
+        let size = Largest::of(|terms| self.changes.rule(id, &self.scratch, terms));
+        self.scratch[operand.index()] = Size::Zero;
+        size
+    }
+}
+
+impl Adjoint for Sweep<'_, '_> {
+    type Value = Option<Size>;
+
+    fn pull(&mut self, graph: &Graph, id: NodeId, operand: usize, afforded: &[Option<Size>]) -> Option<Size> {
+        if !self.calculus.before_loss[id.index()] {
+            return None;
+        }
+        let own = afforded[id.index()].clone()?;
+        let source = graph.node(id).operands[operand];
+        let bound = self.calculus.allowed(source, self.changes.initial).unwrap_or_else(Size::one);
+        match self.amplification(id, source) {
+            Size::Zero => Some(bound),
+            factor => Some(own.div(&factor).min(bound)),
+        }
+    }
+
+    fn join(&mut self, into: &mut Option<Size>, contribution: Option<Size>) {
+        *into = match (into.take(), contribution) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// What a stream can afford at the start of a repetition it can afford at the end of the one before.
+    fn repeat(&mut self, _: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
+        let mut again = false;
+        for carried in &block.carried {
+            let carry = afforded[carried.carry.index()].clone();
+            let next = &mut afforded[carried.next.index()];
+            let tighter = carry.is_some() && (next.is_none() || carry < *next);
+            if tighter {
+                again |= next.is_none();
+                *next = carry;
+            }
+        }
+        again
+    }
+}
+
+/// Multiplier times change of an entry that one use of a parameter can afford: A(h) / (|x| N).
+pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Size]) -> Size {
+    let node = calculus.graph().node(site.node);
+    let other = match node.op {
+        Op::Contract { .. } => (0..node.operands.len()).find(|other| *other != site.operand),
+        _ => None,
+    };
+    let input = other.map_or_else(Size::one, |other| reached[node.operands[other].index()].clone());
+    let summed = match (&node.op, &calculus.shaped.reach[site.node.index()]) {
+        (Op::Contract { .. }, Some(reach)) => coherent(&reach.summed),
+        _ => Size::one(),
+    };
+    if input.is_zero() { afforded.clone() } else { afforded.div(&input.mul(&summed)) }
+}
+
+/// Sets every learning rate to the largest stable one.
+pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, optimizer: Optimizer) -> Result<(), Failure> {
+    let Afforded { initial, afforded, reached } = Afforded::new(calculus, abc);
+    let steps = affordable_steps(calculus, abc, &afforded, &reached);
+    let gradients = training_gradients(calculus, abc, &initial, &reached, &steps);
+    for (id, _) in calculus.graph().param_ids().filter(|(_, param)| !param.frozen) {
+        let gradient = &gradients[id.index()];
+        if gradient.is_zero() {
+            continue;
+        }
+        let rate = rate(abc, id, optimizer, &steps[id.index()], gradient);
+        let power = rate.power().cloned().ok_or_else(|| {
+            let node = calculus.shaped.sites_of(id).next().map_or(NodeId::new(0), |site| site.node);
+            Failure::Unbounded(Unbounded { node, what: "learning rate" })
+        })?;
+        abc.params[id.index()].learning_rate = power;
+    }
+    Ok(())
+}
+
+/// How far the entries of every parameter (with its own multiplier) may move: the least that its sites can afford.
+fn affordable_steps(calculus: &Calculus, abc: &Abc, afforded: &[Option<Size>], reached: &[Size]) -> Vec<Size> {
+    let site_step = |site: &Site| {
+        let afforded = afforded[site.node.index()].as_ref()?;
+        let front = forward::multiplier(calculus.graph(), abc, site.node);
+        Some(request(calculus, site, afforded, reached).div(&front))
+    };
+    let step = |(id, param): (ParamId, &crate::graph::Param)| {
+        let steps = calculus.shaped.sites_of(id).filter_map(site_step);
+        if param.frozen { Size::Zero } else { steps.min().unwrap_or(Size::Zero) }
+    };
+    calculus.graph().param_ids().map(step).collect()
+}
+
+/// eta from m eta (m G)^k = step.
+fn rate(abc: &Abc, param: ParamId, optimizer: Optimizer, step: &Size, gradient: &Size) -> Size {
+    let own = Size::from(&abc.params[param.index()].multiplier);
+    let power = optimizer.gradient_power();
+    step.div(&own).div(&own.mul(gradient).pow(power))
+}
+
+/// The gradients of the parameters in training, for given steps.
+fn training_gradients(
+    calculus: &Calculus,
+    abc: &Abc,
+    initial: &[Size],
+    reached: &[Size],
+    steps: &[Size],
+) -> Vec<Size> {
+    let backward = Backward { shaped: &calculus.shaped, abc, initial, reached, when: When::Training };
+    of_params(calculus.graph(), &gradients(backward, Steps::Given(steps), calculus.seeds()))
+}
+
+fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
+    let mut own = vec![Size::Zero; graph.params.len()];
+    for id in graph.ids() {
+        if let Some(param) = graph.as_param(id) {
+            own[param.index()] = own[param.index()].clone().max(gradients[id.index()].clone());
+        }
+    }
+    own
+}
+
+/// What eps is compared with: the gradient of each parameter's entries at initialization (its own multiplier included), or in training where
+/// it vanishes at initialization, as behind a readout of zeros.
+pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> Vec<Size> {
+    let Afforded { initial, reached, .. } = Afforded::new(calculus, abc);
+    let backward =
+        Backward { shaped: &calculus.shaped, abc, initial: &initial, reached: &initial, when: When::Fresh };
+    let nothing = vec![Size::Zero; abc.params.len()];
+    let fresh = of_params(calculus.graph(), &gradients(backward, Steps::Given(&nothing), calculus.seeds()));
+    let steps = steps_of(abc, optimizer, &fresh);
+    let training = training_gradients(calculus, abc, &initial, &reached, &steps);
+    let own = |(id, param): (usize, Size)| {
+        let gradient = if param.is_zero() { &training[id] } else { &param };
+        gradient.mul(&Size::from(&abc.params[id].multiplier))
+    };
+    fresh.into_iter().enumerate().map(own).collect()
+}
+
+/// The steps that a parameterization makes for given gradients.
+fn steps_of(abc: &Abc, optimizer: Optimizer, gradients: &[Size]) -> Vec<Size> {
+    let power = optimizer.gradient_power();
+    let step = |(scaling, gradient): (&crate::abc::ParamScaling, &Size)| {
+        let own = Size::from(&scaling.multiplier);
+        let rate = Size::from(&scaling.learning_rate);
+        rate.mul(&own).mul(&own.mul(gradient).pow(power))
+    };
+    debug_assert!(power <= Rational::ONE);
+    abc.params.iter().zip(gradients).map(step).collect()
+}

@@ -1,0 +1,223 @@
+//! All sizes of a graph under a given abc-parameterization and optimizer.
+//!
+//! Values at initialization and fresh gradients need one pass each. Training is the least solution of a recursion: gradients move
+//! the parameters, the parameters move the tensors, the tensors change the gradients. It is solved by rounds from "nothing has
+//! moved", and either settles, or breaks a bound (then the parameterization is unstable and the rounds stop).
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::backward::{Backward, Steps, When, gradients};
+use super::change::{self, Changes};
+use super::forward::{self, Forward};
+use super::parity::{Summation, summations};
+use super::target::{Bound, before_loss, bounds};
+use super::{Size, term};
+use crate::abc::Abc;
+use crate::graph::{Graph, NodeId, Op};
+use crate::optimizer::Optimizer;
+use crate::shape::Shaped;
+
+/// A graph with everything about sizes that no parameterization changes.
+#[derive(Debug)]
+pub struct Calculus<'g> {
+    /// The graph with its sites.
+    pub shaped: Shaped<'g>,
+    /// How every contraction sums at initialization.
+    pub sums: Vec<Summation>,
+    /// What every tensor is held against.
+    pub bounds: Vec<Bound>,
+    /// The nodes that the logits depend on, and the logits.
+    pub before_loss: Vec<bool>,
+    /// The logits.
+    pub is_output: Vec<bool>,
+    /// The logits and what only becomes logits, by sums, factors and rearrangements: nothing else feels their size.
+    pub is_tail: Vec<bool>,
+}
+
+impl<'g> Calculus<'g> {
+    /// Prepares a graph.
+    pub fn new(graph: &'g Graph) -> Calculus<'g> {
+        let shaped = Shaped::new(graph);
+        let outputs: HashSet<NodeId> = graph.outputs.iter().copied().collect();
+        Calculus {
+            sums: summations(&shaped),
+            bounds: bounds(&shaped),
+            before_loss: before_loss(graph),
+            is_tail: tail(graph),
+            is_output: graph.ids().map(|id| outputs.contains(&id)).collect(),
+            shaped,
+        }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &'g Graph {
+        self.shaped.graph
+    }
+
+    /// The largest change that a tensor may have, and whether that is its own size.
+    pub fn allowed(&self, id: NodeId, initial: &[Size]) -> Option<Size> {
+        match &self.bounds[id.index()] {
+            Bound::Unused => None,
+            Bound::Absolute(size) => Some(size.clone()),
+            Bound::Relative => Some(initial[id.index()].clone()).filter(|size| !size.is_zero()),
+        }
+    }
+
+    /// Values at initialization; in the loss, where logits count as Θ(1), everything is.
+    pub fn initial(&self, abc: &Abc) -> Vec<Size> {
+        let forward = Forward { shaped: &self.shaped, sums: &self.sums, abc };
+        let mut sizes = forward::sizes(&forward);
+        for (size, before) in sizes.iter_mut().zip(&self.before_loss) {
+            if !before {
+                *size = Size::one();
+            }
+        }
+        sizes
+    }
+
+    /// Where gradients start: at the loss, with size 1.
+    pub fn seeds(&self) -> Vec<Size> {
+        let mut seeds = vec![Size::Zero; self.graph().len()];
+        let starts = self.graph().loss.iter().chain(&self.graph().outputs);
+        if let Some(loss) = self.graph().loss {
+            seeds[loss.index()] = Size::one();
+        } else {
+            starts.for_each(|output| seeds[output.index()] = Size::one());
+        }
+        seeds
+    }
+}
+
+/// The logits and what only becomes logits.
+fn tail(graph: &Graph) -> Vec<bool> {
+    let mut tail = vec![false; graph.len()];
+    let before = before_loss(graph);
+    for output in &graph.outputs {
+        tail[output.index()] = true;
+    }
+    for id in graph.ids().rev().filter(|id| before[id.index()]) {
+        let mut users = graph.consumers(id).filter(|(user, _)| before[user.index()]).peekable();
+        let becomes = |(user, _): (NodeId, usize)| tail[user.index()] && is_linear(&graph.node(user).op);
+        tail[id.index()] |= users.peek().is_some() && users.all(becomes);
+    }
+    tail
+}
+
+/// Sums, factors and rearrangements.
+fn is_linear(op: &Op) -> bool {
+    match op {
+        Op::Add(_) | Op::Scale(_) | Op::Split { .. } | Op::Merge { .. } | Op::Pick { .. } | Op::Concat { .. } => true,
+        Op::Contract { einsum, .. } => einsum.inputs.len() == 1,
+        _ => false,
+    }
+}
+
+/// Every size of a graph under one parameterization.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    /// The parameterization.
+    pub abc: Rc<Abc>,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// |x_0|.
+    pub initial: Vec<Size>,
+    /// The gradient at initialization.
+    pub fresh: Vec<Size>,
+    /// The gradient in training (a bound).
+    pub gradient: Vec<Size>,
+    /// D(x).
+    pub change: Vec<Size>,
+    /// max(|x_0|, D(x)).
+    pub reached: Vec<Size>,
+    /// Per parameter: the change of its entries, with its own multiplier.
+    pub steps: Vec<Size>,
+    /// Whether the recursion settled; if not, a bound was broken and the sizes are those of that round.
+    pub settled: bool,
+}
+
+/// Rounds before the recursion counts as climbing. Networks that settle do so in a few: every further round needs another
+/// parameter that is used twice.
+const ROUNDS: usize = 64;
+
+/// Solves all sizes.
+pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes {
+    let initial = calculus.initial(&abc);
+    let nothing = vec![Size::Zero; calculus.graph().params.len()];
+    let backward =
+        Backward { shaped: &calculus.shaped, abc: &abc, initial: &initial, reached: &initial, when: When::Fresh };
+    let fresh = gradients(backward, Steps::Given(&nothing), calculus.seeds());
+    let mut sizes = Sizes {
+        optimizer,
+        fresh,
+        gradient: vec![Size::Zero; initial.len()],
+        change: vec![Size::Zero; initial.len()],
+        reached: initial.clone(),
+        steps: nothing,
+        settled: false,
+        initial,
+        abc,
+    };
+    for _ in 0..ROUNDS {
+        let settled = round(calculus, &mut sizes);
+        if settled || broken(calculus, &sizes) {
+            sizes.settled = settled;
+            return sizes;
+        }
+    }
+    sizes
+}
+
+/// One round: gradients, steps, changes. True if nothing changed.
+fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
+    let mut steps = sizes.steps.clone();
+    let backward = Backward {
+        shaped: &calculus.shaped,
+        abc: &sizes.abc,
+        initial: &sizes.initial,
+        reached: &sizes.reached,
+        when: When::Training,
+    };
+    let gradient = gradients(backward, Steps::Law(sizes.optimizer, &mut steps), calculus.seeds());
+    let changes =
+        Changes { shaped: &calculus.shaped, abc: &sizes.abc, initial: &sizes.initial, steps: &steps };
+    let mut change = change::sizes(changes);
+    for (size, before) in change.iter_mut().zip(&calculus.before_loss) {
+        if !before {
+            *size = Size::Zero;
+        }
+    }
+    let settled = gradient == sizes.gradient && steps == sizes.steps && change == sizes.change;
+    sizes.reached = sizes.initial.iter().zip(&change).map(|(initial, change)| initial.clone().max(change.clone())).collect();
+    sizes.gradient = gradient;
+    sizes.steps = steps;
+    sizes.change = change;
+    settled
+}
+
+/// Whether a tensor other than the logits changes by more than it may.
+fn broken(calculus: &Calculus, sizes: &Sizes) -> bool {
+    let graph = calculus.graph();
+    graph.ids().any(|id| {
+        let exempt = matches!(graph.node(id).op, Op::Param(_)) || calculus.is_tail[id.index()];
+        !exempt && exceeds(calculus, sizes, id)
+    })
+}
+
+/// Whether a tensor changes by more than it may.
+pub fn exceeds(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> bool {
+    let allowed = calculus.allowed(id, &sizes.initial);
+    allowed.is_some_and(|allowed| sizes.change[id.index()] > allowed)
+}
+
+impl Sizes {
+    /// The pass of changes with the steps that were found, to ask for single terms.
+    pub fn changes<'a, 'g>(&'a self, calculus: &'a Calculus<'g>) -> Changes<'a, 'g> {
+        Changes { shaped: &calculus.shaped, abc: &self.abc, initial: &self.initial, steps: &self.steps }
+    }
+
+    /// What of a tensor's change comes through the rule of updates, or of propagation.
+    pub fn part(&self, calculus: &Calculus, id: NodeId, rule: term::Rule) -> Size {
+        self.changes(calculus).only(id, &self.change, rule)
+    }
+}

@@ -1,0 +1,247 @@
+//! The backward pass: G, the size of the loss gradient with respect to one coordinate of each tensor.
+//!
+//! **Fresh** gradients (at initialization) pass independent factors: sums of mean-zero terms, M^(1/2). **Training** gradients are
+//! bounded by the worst alignment: a weight acts by its operator norm, and through its own change coherently, over all of M.
+//! The gradient with respect to a parameter is one more operand of the same rules: m |x| G(h), summed over the axes it lacks.
+
+use super::forward::{Climbs, multiplier};
+use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
+use super::{Size, elementwise};
+use crate::abc::Abc;
+use crate::dim::Monomial;
+use crate::graph::walk::{Adjoint, backpropagate};
+use crate::graph::{Block, BlockId, Gate, Graph, NodeId, Op, ParamId};
+use crate::optimizer::Optimizer;
+use crate::rational::Rational;
+use crate::shape::Shaped;
+
+/// Which gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At initialization.
+    Fresh,
+    /// In training: the bound.
+    Training,
+}
+
+/// What the backward pass reads.
+#[derive(Clone, Copy)]
+pub struct Backward<'a, 'g> {
+    /// The graph with its sites.
+    pub shaped: &'a Shaped<'g>,
+    /// The parameterization.
+    pub abc: &'a Abc,
+    /// |x_0|.
+    pub initial: &'a [Size],
+    /// max(|x_0|, D(x)).
+    pub reached: &'a [Size],
+    /// Which gradients.
+    pub when: When,
+}
+
+impl Backward<'_, '_> {
+    fn value(&self, id: NodeId) -> Factor {
+        match self.when {
+            When::Fresh => (Quantity::Value(id), self.initial[id.index()].clone()),
+            When::Training => (Quantity::Reached(id), self.reached[id.index()].clone()),
+        }
+    }
+
+    fn gradient(&self, id: NodeId, gradients: &[Size]) -> Factor {
+        let size = gradients[id.index()].clone();
+        match self.when {
+            When::Fresh => (Quantity::FreshGradient(id), size),
+            When::Training => (Quantity::Gradient(id), size),
+        }
+    }
+
+    /// The lengths over which a gradient is summed.
+    fn broadcast(&self, length: &Monomial) -> Factor {
+        match self.when {
+            When::Fresh => (Quantity::RandomBroadcast, random(length)),
+            When::Training => (Quantity::Broadcast, coherent(length)),
+        }
+    }
+
+    /// The rule of one operand of one node: the terms of its gradient. `steps` are the changes of the parameters so far.
+    pub fn rule(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let node = graph.node(id);
+        let own = node.operands[at];
+        let g = self.gradient(id, gradients);
+        if g.1.is_zero() {
+            return;
+        }
+        match &node.op {
+            Op::Contract { .. } => self.contract(id, at, g, steps, terms),
+            Op::Add(_) => {
+                let length = self.lacks(id, at);
+                let rule = if length.is_one() { Rule::PassBackward } else { Rule::BroadcastBackward };
+                terms.term(rule, &[self.broadcast(&length), g]);
+            }
+            Op::Lookup { .. } if at == 0 => {
+                terms.term(Rule::BroadcastBackward, &[self.broadcast(&self.lacks(id, at)), g]);
+            }
+            Op::Scale(_) => {
+                let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
+                terms.term(Rule::PassBackward, &[factor, g]);
+            }
+            Op::Map(func) => {
+                let slope = elementwise::slope(*func, &self.value(own).1);
+                terms.term(Rule::PassBackward, &[(Quantity::Slope, slope), g]);
+            }
+            Op::Normalize { .. } => terms.term(Rule::PassBackward, &[self.normalizer(own), g]),
+            Op::Softmax { axis, log: false } => {
+                let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
+                terms.term(Rule::PassBackward, &[(Quantity::Share, share), g]);
+            }
+            Op::Window { size, .. } => {
+                terms.term(Rule::BroadcastBackward, &[(Quantity::Broadcast, coherent(&size.powers)), g]);
+            }
+            Op::Softmax { log: true, .. }
+            | Op::Max { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Concat { .. }
+            | Op::Gate(Gate::Causal | Gate::Dropout(_))
+            | Op::Carry(_)
+            | Op::Exit(_) => terms.term(Rule::PassBackward, &[g]),
+            Op::Lookup { .. } | Op::Gate(Gate::StopGradient) => {}
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
+        }
+    }
+
+    fn lacks(&self, id: NodeId, at: usize) -> Monomial {
+        let reach = self.shaped.reach[id.index()].as_ref();
+        reach.map_or_else(Monomial::one, |reach| reach.lacks[at].clone())
+    }
+
+    /// A normalization divides by what its input was before training moved it; by what it became, if it was zero.
+    fn normalizer(&self, own: NodeId) -> Factor {
+        let initial = &self.initial[own.index()];
+        let size = if initial.is_zero() { &self.reached[own.index()] } else { initial };
+        (Quantity::Normalizer, Size::one().div(size))
+    }
+
+    fn contract(&self, id: NodeId, at: usize, g: Factor, steps: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
+        let node = graph.node(id);
+        let lacks = self.lacks(id, at);
+        let Some(other) = (0..node.operands.len()).find(|other| *other != at) else {
+            return terms.term(Rule::BroadcastBackward, &[factor, self.broadcast(&lacks), g]);
+        };
+        let source = node.operands[other];
+        match (self.when, self.shaped.site_at(id, other)) {
+            (When::Training, Some(site)) if self.is_random(site.param) => {
+                let entry = (Quantity::Entry, self.initial[source.index()].clone());
+                let bound = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
+                terms.term(Rule::AlignedBackward, &[factor.clone(), entry, bound, g.clone()]);
+                let step = (Quantity::Step, steps[site.param.index()].clone());
+                terms.term(Rule::ChangeBackward, &[factor, step, self.broadcast(&lacks), g]);
+            }
+            (When::Fresh, Some(_)) => {
+                terms.term(Rule::FreshBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
+            }
+            (_, _) => {
+                terms.term(Rule::ProductBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
+            }
+        }
+    }
+
+    fn is_random(&self, param: ParamId) -> bool {
+        self.shaped.graph.param(param).init == crate::graph::Init::Random
+    }
+}
+
+/// The law of the optimizer: the change of a parameter's entries (with its own multiplier m) for a gradient G of those entries,
+/// m eta (m G)^k with k = 1 for gradient descent and 0 for entrywise-normalized steps.
+pub fn step(abc: &Abc, param: ParamId, optimizer: Optimizer, gradient: Factor, terms: &mut impl Terms) {
+    if gradient.1.is_zero() {
+        return;
+    }
+    let scaling = &abc.params[param.index()];
+    let power = optimizer.gradient_power();
+    let own = Size::from(&scaling.multiplier);
+    let rate = (Quantity::Constant, Size::from(&scaling.learning_rate));
+    let multipliers = power.add(Rational::ONE).map_or(Size::Beyond, |power| own.pow(power));
+    let entry = (Quantity::Multiplier, multipliers);
+    match power.is_zero() {
+        true => terms.term(Rule::Step, &[rate, entry]),
+        false => terms.term(Rule::Step, &[rate, entry, (gradient.0, gradient.1.pow(power))]),
+    }
+}
+
+/// How the changes of parameters are known during a backward pass.
+pub enum Steps<'s> {
+    /// From the gradients, as they arrive.
+    Law(Optimizer, &'s mut [Size]),
+    /// Given beforehand.
+    Given(&'s [Size]),
+}
+
+impl Steps<'_> {
+    fn table(&self) -> &[Size] {
+        match self {
+            Steps::Law(_, steps) => steps,
+            Steps::Given(steps) => steps,
+        }
+    }
+}
+
+/// The gradient of every node.
+pub fn gradients(backward: Backward, steps: Steps, seeds: Vec<Size>) -> Vec<Size> {
+    let mut pass = Pass { climbs: Climbs::new(backward.shaped.graph), backward, steps };
+    backpropagate(backward.shaped.graph, &mut pass, seeds)
+}
+
+struct Pass<'s, 'a, 'g> {
+    backward: Backward<'a, 'g>,
+    steps: Steps<'s>,
+    climbs: Climbs,
+}
+
+impl Pass<'_, '_, '_> {
+    /// A gradient that arrives at a parameter (or a view of one) moves it at once, so that what lies below sees the move.
+    fn arrive(&mut self, graph: &Graph, operand: NodeId, gradient: &Size) {
+        let Some(param) = self.backward.shaped.view_of[operand.index()] else { return };
+        if graph.param(param).frozen {
+            return;
+        }
+        if let Steps::Law(optimizer, steps) = &mut self.steps {
+            let factor = (Quantity::Gradient(operand), gradient.clone());
+            let moved = Largest::of(|terms| step(self.backward.abc, param, *optimizer, factor, terms));
+            let known = &mut steps[param.index()];
+            if moved > *known {
+                *known = moved;
+            }
+        }
+    }
+}
+
+impl Adjoint for Pass<'_, '_, '_> {
+    type Value = Size;
+
+    fn pull(&mut self, graph: &Graph, id: NodeId, operand: usize, gradients: &[Size]) -> Size {
+        let table = self.steps.table();
+        let size = Largest::of(|terms| self.backward.rule(id, operand, gradients, table, terms));
+        self.arrive(graph, graph.node(id).operands[operand], &size);
+        size
+    }
+
+    fn join(&mut self, into: &mut Size, contribution: Size) {
+        if contribution > *into {
+            *into = contribution;
+        }
+    }
+
+    fn first(&self, graph: &Graph, id: NodeId) -> usize {
+        let operands = &graph.node(id).operands;
+        operands.iter().position(|operand| self.backward.shaped.view_of[operand.index()].is_some()).unwrap_or(0)
+    }
+
+    fn repeat(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
+        self.climbs.take_back(id, block, gradients)
+    }
+}

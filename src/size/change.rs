@@ -1,0 +1,188 @@
+//! Changes after O(1) steps: D(x), the size of x_t - x_0.
+//!
+//! The output of a weight changes by **update** (the weight's change acting on its input, coherent over the whole fan-in) and by
+//! **propagation** (the initial weight acting on the change of its input, which training aligns with it). Both are terms of
+//! the same product rule that moves attention scores and gates.
+
+use super::forward::{Climbs, multiplier, next_of};
+use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent};
+use super::{Size, elementwise};
+use crate::abc::Abc;
+use crate::dim::Monomial;
+use crate::graph::walk::{Semantics, interpret};
+use crate::graph::{Block, BlockId, Graph, Init, NodeId, Op};
+use crate::shape::{Shaped, Site};
+
+/// What the pass of changes reads.
+#[derive(Clone, Copy)]
+pub struct Changes<'a, 'g> {
+    /// The graph with its sites.
+    pub shaped: &'a Shaped<'g>,
+    /// The parameterization.
+    pub abc: &'a Abc,
+    /// |x_0|.
+    pub initial: &'a [Size],
+    /// The change of every parameter's entries.
+    pub steps: &'a [Size],
+}
+
+impl Changes<'_, '_> {
+    fn change(&self, id: NodeId, changes: &[Size]) -> Factor {
+        match self.shaped.view_of[id.index()] {
+            Some(param) => (Quantity::Step, self.steps[param.index()].clone()),
+            None => (Quantity::Change(id), changes[id.index()].clone()),
+        }
+    }
+
+    fn reached(&self, id: NodeId, changes: &[Size]) -> Factor {
+        let size = self.initial[id.index()].clone().max(self.change(id, changes).1);
+        (Quantity::Reached(id), size)
+    }
+
+    /// The rule of one node: the terms of D, given the changes of its operands.
+    pub fn rule(&self, id: NodeId, changes: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let node = graph.node(id);
+        let of = |at: usize| self.change(node.operands[at], changes);
+        match &node.op {
+            Op::Data(_) | Op::Constant(_) | Op::Range => {}
+            Op::Param(_) => terms.term(Rule::Step, &[self.change(id, changes)]),
+            Op::Contract { .. } => {
+                (0..node.operands.len()).for_each(|at| self.product(id, at, changes, terms));
+            }
+            Op::Add(_) | Op::Concat { .. } => {
+                (0..node.operands.len()).for_each(|at| terms.term(self.pass(node.operands[at]), &[of(at)]));
+            }
+            Op::Lookup { .. } => terms.term(self.pass(node.operands[0]), &[of(0)]),
+            Op::Scale(_) => {
+                let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
+                terms.term(Rule::PassChange, &[factor, of(0)]);
+            }
+            Op::Map(func) => {
+                let (name, size) = of(0);
+                let initial = &self.initial[node.operands[0].index()];
+                terms.term(Rule::PassChange, &[(name, elementwise::change(*func, initial, &size))]);
+            }
+            Op::Normalize { .. } => {
+                let relative = of(0).1.div(&self.initial[node.operands[0].index()]).min(Size::one());
+                terms.term(Rule::PassChange, &[(Quantity::Normalizer, relative)]);
+            }
+            Op::Softmax { axis, log: false } => {
+                let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
+                let (name, size) = of(0);
+                terms.term(Rule::PassChange, &[(Quantity::Share, share), (name, size.min(Size::one()))]);
+            }
+            Op::Softmax { log: true, .. }
+            | Op::Max { .. }
+            | Op::Window { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Gate(_)
+            | Op::Exit(_) => terms.term(Rule::PassChange, &[of(0)]),
+            Op::Carry(_) => {
+                terms.term(Rule::PassChange, &[of(0)]);
+                if let Some(next) = next_of(graph, id).filter(|next| next.index() < changes.len()) {
+                    terms.term(Rule::PassChange, &[self.change(next, changes)]);
+                }
+            }
+        }
+    }
+
+    /// A parameter that is passed on makes an update of what receives it.
+    fn pass(&self, operand: NodeId) -> Rule {
+        if self.shaped.view_of[operand.index()].is_some() { Rule::Update } else { Rule::PassChange }
+    }
+
+    /// The change of one factor times the other factor.
+    fn product(&self, id: NodeId, at: usize, changes: &[Size], terms: &mut impl Terms) {
+        let node = self.shaped.graph.node(id);
+        let own = node.operands[at];
+        let other = (0..node.operands.len()).find(|other| *other != at);
+        let through = other.and_then(|other| self.shaped.site_at(id, other));
+        if let Some(site) = through.filter(|site| self.is_random(site) && self.shaped.view_of[own.index()].is_none()) {
+            return self.propagation(site, own, changes, terms);
+        }
+        let rule = match self.shaped.view_of[own.index()] {
+            Some(_) => Rule::Update,
+            None => Rule::ProductChange,
+        };
+        let mut factors = vec![(Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id))];
+        factors.push(self.change(own, changes));
+        factors.extend(other.map(|other| self.reached(node.operands[other], changes)));
+        factors.push((Quantity::Coherent, coherent(&self.summed(id))));
+        terms.term(rule, &factors);
+    }
+
+    fn is_random(&self, site: &Site) -> bool {
+        self.shaped.graph.param(site.param).init == Init::Random
+    }
+
+    fn summed(&self, id: NodeId) -> Monomial {
+        self.shaped.reach[id.index()].as_ref().map_or_else(Monomial::one, |reach| reach.summed.clone())
+    }
+
+    /// W_0 acting on the change of its input.
+    fn propagation(&self, site: &Site, input: NodeId, changes: &[Size], terms: &mut impl Terms) {
+        let source = self.shaped.graph.node(site.node).operands[site.operand];
+        let factors = [
+            (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, site.node)),
+            (Quantity::Entry, self.initial[source.index()].clone()),
+            (Quantity::Aligned, aligned(&site.fan_in, &site.fan_out)),
+            self.change(input, changes),
+        ];
+        terms.term(Rule::Propagation, &factors);
+    }
+
+    /// U at a site: what the parameter's change does to the result.
+    pub fn update(&self, site: &Site, changes: &[Size]) -> Size {
+        self.only(site.node, changes, Rule::Update)
+    }
+
+    /// The largest term of a node's rule that comes from one rule.
+    pub fn only(&self, id: NodeId, changes: &[Size], rule: Rule) -> Size {
+        let mut selected = Selected { rule, size: Size::Zero };
+        self.rule(id, changes, &mut selected);
+        selected.size
+    }
+}
+
+struct Selected {
+    rule: Rule,
+    size: Size,
+}
+
+impl Terms for Selected {
+    fn term(&mut self, rule: Rule, factors: &[Factor]) {
+        if rule == self.rule {
+            let size = super::term::product(factors);
+            self.size = std::mem::replace(&mut self.size, Size::Zero).max(size);
+        }
+    }
+}
+
+/// D of every tensor.
+pub fn sizes(changes: Changes) -> Vec<Size> {
+    let mut walk = Walk { changes, climbs: Climbs::new(changes.shaped.graph) };
+    let Ok(values) = interpret(changes.shaped.graph, &mut walk);
+    values
+}
+
+struct Walk<'a, 'g> {
+    changes: Changes<'a, 'g>,
+    climbs: Climbs,
+}
+
+impl Semantics for Walk<'_, '_> {
+    type Value = Size;
+    type Error = std::convert::Infallible;
+
+    fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Size]) -> Result<Size, Self::Error> {
+        let size = Largest::of(|terms| self.changes.rule(id, values, terms));
+        Ok(self.climbs.keep(graph, id, values, size))
+    }
+
+    fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.climbs.take_round(id, block, values)
+    }
+}

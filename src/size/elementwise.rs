@@ -1,0 +1,62 @@
+//! Elementwise functions: sizes of values, changes and slopes, from the facts in [`crate::graph::func`].
+
+use super::Size;
+use crate::graph::Func;
+use crate::graph::func::Growth;
+use crate::rational::Rational;
+
+fn half(doubled: i64) -> Rational {
+    Rational::new(doubled, 2).unwrap_or(Rational::ONE)
+}
+
+/// |phi(x)| for |x| of the given size.
+pub fn value(func: Func, x: &Size) -> Size {
+    let law = func.law();
+    if let Some(power) = law.homogeneous {
+        return x.pow(half(power));
+    }
+    match (x.grows(), x.vanishes()) {
+        (false, true) if law.zero_at_zero => x.clone(),
+        (false, true) if func == Func::Log && x.is_zero() => Size::Beyond,
+        (false, _) => Size::one(),
+        (true, _) => far(law.growth, x),
+    }
+}
+
+fn far(growth: Growth, x: &Size) -> Size {
+    match growth {
+        Growth::Power(power) => x.pow(half(power)),
+        Growth::Saturating | Growth::Oscillating | Growth::Logarithmic => Size::one(),
+        Growth::Exponential => Size::Beyond,
+    }
+}
+
+/// The size of the derivative where values have size `x`. Saturating functions count as slope 1: an upper bound.
+pub fn slope(func: Func, x: &Size) -> Size {
+    let law = func.law();
+    match (law.homogeneous, x.grows()) {
+        (Some(power), _) => x.pow(half(power - 2)),
+        (None, false) if func == Func::Log => Size::one().div(x),
+        (None, false) => Size::one(),
+        (None, true) => match law.growth {
+            Growth::Power(power) => x.pow(half(power - 2)),
+            Growth::Saturating | Growth::Oscillating => Size::one(),
+            Growth::Logarithmic => Size::one().div(x),
+            Growth::Exponential => Size::Beyond,
+        },
+    }
+}
+
+/// |phi(x + change) - phi(x)|, for a value of size `initial` that changes by `change`.
+pub fn change(func: Func, initial: &Size, change: &Size) -> Size {
+    if change.is_zero() {
+        return Size::Zero;
+    }
+    let shrinking = matches!(func.law().homogeneous, Some(power) if power < 2);
+    let at = if shrinking { initial.clone() } else { initial.clone().max(change.clone()) };
+    let moved = slope(func, &at).mul(change);
+    match func.law().growth {
+        Growth::Saturating | Growth::Oscillating => moved.min(Size::one()),
+        Growth::Power(_) | Growth::Logarithmic | Growth::Exponential => moved,
+    }
+}

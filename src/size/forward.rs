@@ -1,0 +1,243 @@
+//! The forward pass at initialization: |x_0| of every tensor.
+//!
+//! For a fresh weight with entries of size s, |h| = m s N^(1/2) |x|: the central limit theorem. A contraction of two activations
+//! is N^(1/2) |u||v| along axes where the summand is odd ([`super::parity`]) and N |u||v| along the others.
+
+use super::parity::Summation;
+use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
+use super::{Size, elementwise};
+use crate::abc::Abc;
+use crate::dim::Dim;
+use crate::graph::walk::{Semantics, interpret};
+use crate::graph::{Block, BlockId, Graph, Init, Multiplier, NodeId, Op, ParamId};
+use crate::rational::Rational;
+use crate::shape::Shaped;
+
+/// What the forward pass reads.
+pub struct Forward<'a, 'g> {
+    /// The graph with its sites.
+    pub shaped: &'a Shaped<'g>,
+    /// How each contraction sums.
+    pub sums: &'a [Summation],
+    /// The parameterization.
+    pub abc: &'a Abc,
+}
+
+/// The size of a written or chosen multiplier in front of an operation.
+pub fn multiplier(graph: &Graph, abc: &Abc, id: NodeId) -> Size {
+    match graph.written_multiplier(id) {
+        Some(written) if written.coefficient.is_zero() => Size::Zero,
+        Some(written) => Size::Power(written.powers.clone()),
+        None => abc.contractions.get(&id).map_or_else(Size::one, Size::from),
+    }
+}
+
+/// The size of a parameter's entries at initialization, with its own multiplier.
+pub fn entry(graph: &Graph, abc: &Abc, param: ParamId) -> Size {
+    let scaling = &abc.params[param.index()];
+    let own = Size::from(&scaling.multiplier);
+    match graph.param(param).init {
+        Init::Constant(value) if value.is_zero() => Size::Zero,
+        Init::Constant(_) => own,
+        Init::Random => own.mul(&Size::from(&scaling.init_std)),
+    }
+}
+
+/// A written number: zero or Θ(1).
+fn number(value: Rational) -> Size {
+    if value.is_zero() { Size::Zero } else { Size::one() }
+}
+
+impl Forward<'_, '_> {
+    /// The rule of one node: the terms of |x_0|, given the sizes of its operands.
+    pub fn rule(&self, id: NodeId, values: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let node = graph.node(id);
+        let value = |at: usize| {
+            let operand = node.operands[at];
+            (Quantity::Value(operand), values[operand.index()].clone())
+        };
+        match &node.op {
+            Op::Data(_) => terms.term(Rule::Given, &[(Quantity::Constant, Size::one())]),
+            Op::Constant(constant) => terms.term(Rule::Given, &[(Quantity::Constant, number(*constant))]),
+            Op::Range => terms.term(Rule::Given, &[(Quantity::Constant, range(&node.shape))]),
+            Op::Param(param) => {
+                terms.term(Rule::Initialized, &[(Quantity::Entry, entry(graph, self.abc, *param))]);
+            }
+            Op::Contract { .. } => self.contract(id, values, terms),
+            Op::Add(_) => {
+                (0..node.operands.len()).for_each(|at| terms.term(Rule::Sum, &[value(at)]));
+            }
+            Op::Scale(factor) => terms.term(Rule::Scaled, &[self.factor(id, factor), value(0)]),
+            Op::Map(func) => {
+                let of = elementwise::value(*func, &value(0).1);
+                terms.term(Rule::Elementwise, &[(Quantity::Value(node.operands[0]), of)]);
+            }
+            Op::Normalize { .. } => {
+                let size = if value(0).1.is_zero() { Size::Zero } else { Size::one() };
+                terms.term(Rule::Normalized, &[(Quantity::Constant, size)]);
+            }
+            Op::Softmax { axis, log: false } => {
+                let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
+                terms.term(Rule::Softmax, &[(Quantity::Share, share)]);
+            }
+            Op::Softmax { log: true, .. } => {
+                terms.term(Rule::Softmax, &[(Quantity::Constant, Size::one())]);
+                terms.term(Rule::Softmax, &[value(0)]);
+            }
+            Op::Lookup { .. } => terms.term(Rule::Row, &[value(0)]),
+            Op::Concat { .. } => {
+                (0..node.operands.len()).for_each(|at| terms.term(Rule::Kept, &[value(at)]));
+            }
+            Op::Max { .. }
+            | Op::Window { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Gate(_)
+            | Op::Exit(_) => terms.term(Rule::Kept, &[value(0)]),
+            Op::Carry(_) => self.carry(id, values, terms),
+        }
+    }
+
+    fn factor(&self, id: NodeId, _: &Multiplier) -> Factor {
+        (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id))
+    }
+
+    fn contract(&self, id: NodeId, values: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let sum = &self.sums[id.index()];
+        let mut factors: Vec<Factor> = vec![(Quantity::Multiplier, multiplier(graph, self.abc, id))];
+        let operands = &graph.node(id).operands;
+        factors.extend(operands.iter().map(|operand| (Quantity::Value(*operand), values[operand.index()].clone())));
+        if let Some(site) = sum.aligned.and_then(|operand| self.shaped.site_at(id, operand)) {
+            factors.push((Quantity::Aligned, aligned(&site.fan_in, &site.fan_out)));
+            return terms.term(Rule::AlignedAtInit, &factors);
+        }
+        let rule = match (sum.random.is_one(), sum.coherent.is_one()) {
+            (true, true) => Rule::Product,
+            (_, true) => Rule::CentralLimit,
+            (_, false) => Rule::LargeNumbers,
+        };
+        if !sum.random.is_one() {
+            factors.push((Quantity::Random, random(&sum.random)));
+        }
+        if !sum.coherent.is_one() {
+            factors.push((Quantity::Coherent, coherent(&sum.coherent)));
+        }
+        terms.term(rule, &factors);
+    }
+
+    /// A carried stream is what enters, and in later repetitions what came round.
+    fn carry(&self, id: NodeId, values: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        for (source, size) in sources(graph, id, values) {
+            terms.term(Rule::Kept, &[(Quantity::Value(source), size.clone())]);
+        }
+    }
+}
+
+/// The entry of a carried stream and, once it is known, its value at the end of a repetition.
+pub fn sources<'v>(graph: &Graph, carry: NodeId, values: &'v [Size]) -> impl Iterator<Item = (NodeId, &'v Size)> {
+    let enter = graph.node(carry).operands[0];
+    let next = next_of(graph, carry).and_then(|next| Some((next, values.get(next.index())?)));
+    std::iter::once((enter, &values[enter.index()])).chain(next)
+}
+
+/// The value at the end of a repetition that a carried stream takes up, if there is more than one repetition.
+pub fn next_of(graph: &Graph, carry: NodeId) -> Option<NodeId> {
+    let Op::Carry(id) = graph.node(carry).op else { return None };
+    let block = graph.block(id);
+    let carried = block.carried.iter().find(|carried| carried.carry == carry)?;
+    (block.count != Dim::one()).then_some(carried.next)
+}
+
+fn range(shape: &[Dim]) -> Size {
+    shape.first().map_or_else(Size::one, |length| Size::from(&length.powers))
+}
+
+/// |x_0| of every tensor.
+pub fn sizes(forward: &Forward) -> Vec<Size> {
+    let mut walk = Walk { forward, climbs: Climbs::new(forward.shaped.graph) };
+    let Ok(values) = interpret(forward.shaped.graph, &mut walk);
+    values
+}
+
+struct Walk<'f, 'a, 'g> {
+    forward: &'f Forward<'a, 'g>,
+    climbs: Climbs,
+}
+
+impl Semantics for Walk<'_, '_, '_> {
+    type Value = Size;
+    type Error = std::convert::Infallible;
+
+    fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Size]) -> Result<Size, Self::Error> {
+        let size = Largest::of(|terms| self.forward.rule(id, values, terms));
+        Ok(self.climbs.keep(graph, id, values, size))
+    }
+
+    fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.climbs.take_round(id, block, values)
+    }
+}
+
+/// How often the streams of each block have grown from one repetition to the next.
+pub struct Climbs {
+    rounds: Vec<u32>,
+}
+
+/// A stream that still grows after so many repetitions grows with every one.
+const PATIENCE: u32 = 6;
+
+impl Climbs {
+    /// No block has been walked yet.
+    pub fn new(graph: &Graph) -> Climbs {
+        Climbs { rounds: vec![0; graph.blocks.len()] }
+    }
+
+    /// A carried stream never shrinks from one walk of its block to the next.
+    pub fn keep(&self, graph: &Graph, id: NodeId, values: &[Size], size: Size) -> Size {
+        match (&graph.node(id).op, values.get(id.index())) {
+            (Op::Carry(_), Some(known)) => size.max(known.clone()),
+            _ => size,
+        }
+    }
+
+    /// Takes the streams at the end of a block back to its start; true if one is larger there than before. A number of repetitions
+    /// is walked at most so often; a symbol's, until nothing grows any more or a stream is beyond every power.
+    pub fn take_round(&mut self, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        let edges = block.carried.iter().map(|carried| (carried.next, carried.carry));
+        self.take(id, block, edges, values)
+    }
+
+    /// The same for gradients, which go round the other way.
+    pub fn take_back(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
+        let edges = block.carried.iter().map(|carried| (carried.carry, carried.next));
+        self.take(id, block, edges, gradients)
+    }
+
+    fn take(
+        &mut self,
+        id: BlockId,
+        block: &Block,
+        edges: impl Iterator<Item = (NodeId, NodeId)>,
+        sizes: &mut [Size],
+    ) -> bool {
+        let rounds = &mut self.rounds[id.index()];
+        let repetitions = if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
+        if Rational::integer(i64::from(*rounds) + 1) >= repetitions {
+            return false;
+        }
+        let mut grew = false;
+        for (from, to) in edges {
+            let size = sizes[from.index()].clone();
+            if size > sizes[to.index()] {
+                grew = true;
+                sizes[to.index()] = if *rounds < PATIENCE { size } else { Size::Beyond };
+            }
+        }
+        *rounds += u32::from(grew);
+        grew
+    }
+}

@@ -1,0 +1,327 @@
+//! Sign symmetry: which sums at initialization have summands of mean zero.
+//!
+//! A tensor is **odd** along an axis if some parameters have the property that flipping the signs of their slices flips the
+//! tensor's slices along that axis, and nothing else in it. Random parameters are odd in themselves along every axis; the
+//! rules below say what each operation keeps of that. A sum over an axis along which the summand is odd has mean-zero summands and
+//! is of size N^(1/2); any other sum is of size N.
+//!
+//! Per axis one group of flips is kept, which is enough for every known architecture and errs towards N. In a block with
+//! own weights the weights of earlier repetitions are other weights; a carried stream is odd in "the carried streams of this
+//! block" ([`Flip::Carry`]).
+
+use std::collections::HashMap;
+
+use smallvec::{SmallVec, smallvec};
+
+use super::reachability::Dependence;
+use crate::dim::Monomial;
+use crate::graph::walk::{Semantics, interpret};
+use crate::graph::{Block, BlockId, Einsum, Func, Gate, Graph, Init, Label, NodeId, Op, ParamId};
+use crate::shape::Shaped;
+
+/// What is flipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flip {
+    /// The slices of a parameter along one of its axes.
+    Param(ParamId, u8),
+    /// Whatever makes this carried stream odd.
+    Carry(NodeId),
+}
+
+/// A group of flips that make a tensor odd, by its number; 0 is none.
+type Group = u32;
+
+const NONE: Group = 0;
+
+/// Along which axes a tensor is odd, and in what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parity {
+    axes: SmallVec<[Group; 4]>,
+    zero: bool,
+}
+
+/// How the sum of one operation behaves at initialization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summation {
+    /// The product of the summed axes along which the summand is odd.
+    pub random: Monomial,
+    /// The product of the other summed axes.
+    pub coherent: Monomial,
+    /// The operand that is a weight on which the other operand already depends, with contracted and free axes exchanged.
+    pub aligned: Option<usize>,
+}
+
+/// How every contraction sums at initialization, by node; nodes that sum nothing over growing axes have the default.
+pub fn summations(shaped: &Shaped) -> Vec<Summation> {
+    let mut signs = Signs {
+        shaped,
+        dependence: Dependence::new(shaped),
+        groups: vec![SmallVec::new()],
+        numbers: HashMap::new(),
+        sums: vec![Summation::default(); shaped.graph.len()],
+    };
+    let Ok(_) = interpret(shaped.graph, &mut signs);
+    signs.sums
+}
+
+struct Signs<'s, 'g> {
+    shaped: &'s Shaped<'g>,
+    dependence: Dependence<'s, 'g>,
+    groups: Vec<SmallVec<[Flip; 2]>>,
+    numbers: HashMap<SmallVec<[Flip; 2]>, Group>,
+    sums: Vec<Summation>,
+}
+
+impl Semantics for Signs<'_, '_> {
+    type Value = Parity;
+    type Error = std::convert::Infallible;
+
+    fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Parity]) -> Result<Parity, Self::Error> {
+        let node = graph.node(id);
+        let rank = node.shape.len();
+        let operand = |at: usize| &values[node.operands[at].index()];
+        let none = |zero| Parity { axes: smallvec![NONE; rank], zero };
+        Ok(match &node.op {
+            Op::Data(_) | Op::Range => none(false),
+            Op::Constant(value) => none(value.is_zero()),
+            Op::Param(param) => self.param(*param, rank),
+            Op::Contract { einsum, .. } => self.contract(id, einsum, values),
+            Op::Add(einsum) => self.add(id, einsum, values),
+            Op::Scale(_) => operand(0).clone(),
+            Op::Map(func) => mapped(*func, operand(0)),
+            Op::Normalize { .. } => operand(0).clone(),
+            Op::Softmax { .. } => none(false),
+            Op::Max { .. } => none(operand(0).zero),
+            Op::Lookup { einsum, .. } => self.lookup(einsum, operand(0)),
+            Op::Window { axis, .. } => window(operand(0), *axis),
+            Op::Split { axis, parts } => split(operand(0), *axis, *parts),
+            Op::Merge { axis, parts } => self.merge(node.operands[0], operand(0), *axis, *parts),
+            Op::Pick { axis, .. } => without(operand(0), *axis),
+            Op::Concat { axis } => concat(node.operands.iter().map(|id| &values[id.index()]), *axis),
+            Op::Gate(Gate::Causal) => none(false),
+            Op::Gate(Gate::Dropout(_) | Gate::StopGradient) => operand(0).clone(),
+            Op::Carry(_) => self.carry(id, values),
+            Op::Exit(_) => operand(0).clone(),
+        })
+    }
+
+    fn repeat(&mut self, _: &Graph, _: BlockId, block: &Block, values: &mut [Parity]) -> bool {
+        if block.count == crate::dim::Dim::one() {
+            return false;
+        }
+        let mut again = false;
+        for carried in &block.carried {
+            let next = values[carried.next.index()].clone();
+            let entered = values[carried.enter.index()].clone();
+            let carry = &mut values[carried.carry.index()];
+            let joined = self.join(carried.carry, &entered, &next);
+            again |= joined != *carry;
+            *carry = joined;
+        }
+        again
+    }
+}
+
+impl Signs<'_, '_> {
+    fn number(&mut self, mut flips: SmallVec<[Flip; 2]>) -> Group {
+        flips.sort_unstable();
+        flips.dedup();
+        if flips.is_empty() {
+            return NONE;
+        }
+        let next = self.groups.len() as Group;
+        let number = *self.numbers.entry(flips.clone()).or_insert(next);
+        if number == next {
+            self.groups.push(flips);
+        }
+        number
+    }
+
+    /// Random entries are symmetric; constant ones are not.
+    fn param(&mut self, param: ParamId, rank: usize) -> Parity {
+        match self.shaped.graph.param(param).init {
+            Init::Constant(value) => Parity { axes: smallvec![NONE; rank], zero: value.is_zero() },
+            Init::Random => {
+                let axes = (0..rank).map(|axis| self.number(smallvec![Flip::Param(param, axis as u8)]));
+                Parity { axes: axes.collect(), zero: false }
+            }
+        }
+    }
+
+    /// Whether no flip of the group changes a tensor.
+    fn independent(&mut self, tensor: NodeId, group: Group) -> bool {
+        let flips = self.groups[group as usize].clone();
+        flips.iter().all(|flip| match *flip {
+            Flip::Param(param, _) => !self.dependence.on_param(tensor, param),
+            Flip::Carry(carry) => !self.dependence.on_carry(tensor, carry),
+        })
+    }
+
+    /// The flips of one factor's axis that leave every other factor as it is.
+    fn product_group(&mut self, id: NodeId, einsum: &Einsum, label: Label, values: &[Parity]) -> Group {
+        let operands = self.shaped.graph.node(id).operands.clone();
+        for (own, source) in operands.iter().enumerate() {
+            let Some(axis) = einsum.axis(own, label) else { continue };
+            let group = values[source.index()].axes[axis];
+            let others = operands.iter().enumerate().filter(|(other, _)| *other != own);
+            if group != NONE && others.into_iter().all(|(_, other)| self.independent(*other, group)) {
+                return group;
+            }
+        }
+        NONE
+    }
+
+    fn contract(&mut self, id: NodeId, einsum: &Einsum, values: &[Parity]) -> Parity {
+        let node = self.shaped.graph.node(id);
+        let zero = node.operands.iter().any(|operand| values[operand.index()].zero);
+        let mut sum = Summation::default();
+        for label in einsum.contracted() {
+            let length = label_length(self.shaped.graph, id, einsum, label);
+            if length.is_one() {
+                continue;
+            }
+            let side = match self.product_group(id, einsum, label, values) {
+                NONE => &mut sum.coherent,
+                _ => &mut sum.random,
+            };
+            *side = side.mul(&length).unwrap_or_default();
+        }
+        sum.aligned = self.aligned(id);
+        self.sums[id.index()] = sum;
+        let axes = einsum.output.iter().map(|label| self.product_group(id, einsum, *label, values)).collect();
+        Parity { axes, zero }
+    }
+
+    /// The weight among the operands that the other operand already depends on the other way round.
+    fn aligned(&mut self, id: NodeId) -> Option<usize> {
+        (0..2).find(|&operand| {
+            let Some(site) = self.shaped.graph.node(id).operands.get(operand).and_then(|_| self.shaped.site_at(id, operand))
+            else {
+                return false;
+            };
+            self.shaped.sites_of[site.param.index()].len() > 1 && self.dependence.exchanged(site)
+        })
+    }
+
+    /// A sum is odd along an axis if every term is, in flips that leave the other terms alone or flip them too.
+    fn add(&mut self, id: NodeId, einsum: &Einsum, values: &[Parity]) -> Parity {
+        let operands = self.shaped.graph.node(id).operands.clone();
+        let terms: SmallVec<[(usize, NodeId); 2]> =
+            operands.iter().copied().enumerate().filter(|(_, operand)| !values[operand.index()].zero).collect();
+        let axes = einsum.output.iter().map(|label| self.sum_group(einsum, *label, &terms, values)).collect();
+        Parity { axes, zero: terms.is_empty() }
+    }
+
+    fn sum_group(&mut self, einsum: &Einsum, label: Label, terms: &[(usize, NodeId)], values: &[Parity]) -> Group {
+        let mut groups = SmallVec::<[Group; 2]>::new();
+        for (position, operand) in terms {
+            let axis = einsum.axis(*position, label);
+            match axis.map_or(NONE, |axis| values[operand.index()].axes[axis]) {
+                NONE => return NONE,
+                group => groups.push(group),
+            }
+        }
+        if groups.iter().all(|group| *group == groups[0]) {
+            return groups.first().copied().unwrap_or(NONE);
+        }
+        for (at, group) in groups.iter().enumerate() {
+            let others = terms.iter().enumerate().filter(|(other, _)| groups[*other] != groups[at]);
+            for (_, (_, operand)) in others {
+                if !self.independent(*operand, *group) {
+                    return NONE;
+                }
+            }
+        }
+        let flips = groups.iter().flat_map(|group| self.groups[*group as usize].clone()).collect();
+        self.number(flips)
+    }
+
+    fn lookup(&mut self, einsum: &Einsum, table: &Parity) -> Parity {
+        let axis = |label: &Label| einsum.axis(0, *label).filter(|_| !einsum.has(1, *label));
+        let axes = einsum.output.iter().map(|label| axis(label).map_or(NONE, |axis| table.axes[axis])).collect();
+        Parity { axes, zero: table.zero }
+    }
+
+    /// Of several axes laid out as one only the growing one matters.
+    fn merge(&mut self, source: NodeId, x: &Parity, axis: usize, parts: usize) -> Parity {
+        let shape = &self.shaped.graph.node(source).shape;
+        let mut growing = (axis..axis + parts).filter(|at| !shape[*at].is_finite());
+        let group = match (growing.next(), growing.next()) {
+            (Some(only), None) => x.axes[only],
+            _ => NONE,
+        };
+        let mut axes = x.axes.clone();
+        axes.drain(axis..axis + parts);
+        axes.insert(axis, group);
+        Parity { axes, zero: x.zero }
+    }
+
+    /// At first a carried stream is taken to be what enters.
+    fn carry(&mut self, id: NodeId, values: &[Parity]) -> Parity {
+        match values.get(id.index()) {
+            Some(known) => known.clone(),
+            None => values[self.shaped.graph.node(id).operands[0].index()].clone(),
+        }
+    }
+
+    /// A stream that is odd when it enters and when it comes round is odd in the carried streams of the block.
+    fn join(&mut self, carry: NodeId, entered: &Parity, next: &Parity) -> Parity {
+        let axes = entered.axes.iter().zip(&next.axes).map(|(a, b)| {
+            if *a == NONE || *b == NONE {
+                return NONE;
+            }
+            let mut flips: SmallVec<[Flip; 2]> = smallvec![Flip::Carry(carry)];
+            flips.extend(self.groups[*a as usize].iter().copied());
+            self.number(flips)
+        });
+        Parity { axes: axes.collect(), zero: entered.zero && next.zero }
+    }
+}
+
+/// The growth of the axis with a label.
+fn label_length(graph: &Graph, id: NodeId, einsum: &Einsum, label: Label) -> Monomial {
+    let operands = &graph.node(id).operands;
+    let found = (0..einsum.inputs.len()).find_map(|operand| Some((operand, einsum.axis(operand, label)?)));
+    found.map_or_else(Monomial::one, |(operand, axis)| graph.node(operands[operand]).shape[axis].powers.clone())
+}
+
+fn mapped(func: Func, x: &Parity) -> Parity {
+    let law = func.law();
+    let zero = x.zero && law.zero_at_zero;
+    match law.odd {
+        true => Parity { axes: x.axes.clone(), zero },
+        false => Parity { axes: smallvec![NONE; x.axes.len()], zero },
+    }
+}
+
+fn without(x: &Parity, axis: usize) -> Parity {
+    let mut axes = x.axes.clone();
+    axes.remove(axis);
+    Parity { axes, zero: x.zero }
+}
+
+fn window(x: &Parity, axis: usize) -> Parity {
+    let mut axes = x.axes.clone();
+    axes[axis] = NONE;
+    axes.push(NONE);
+    Parity { axes, zero: x.zero }
+}
+
+/// Flips of whole groups of entries are flips too: every part keeps them.
+fn split(x: &Parity, axis: usize, parts: usize) -> Parity {
+    let mut axes = x.axes.clone();
+    let group = axes.remove(axis);
+    axes.insert_many(axis, std::iter::repeat_n(group, parts));
+    Parity { axes, zero: x.zero }
+}
+
+fn concat<'v>(parts: impl Iterator<Item = &'v Parity>, axis: usize) -> Parity {
+    let parts: SmallVec<[&Parity; 2]> = parts.collect();
+    let rank = parts.first().map_or(0, |part| part.axes.len());
+    let common = |at: usize| {
+        let group = parts[0].axes[at];
+        let same = at != axis && parts.iter().all(|part| part.axes[at] == group);
+        if same { group } else { NONE }
+    };
+    Parity { axes: (0..rank).map(common).collect(), zero: parts.iter().all(|part| part.zero) }
+}

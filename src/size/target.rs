@@ -1,0 +1,138 @@
+//! How large a tensor may be, seen from what uses it: one sweep back from the logits.
+//!
+//! Logits, preactivations and everything that enters a contraction or a nonlinearity may be O(1). A tensor that only goes into
+//! normalizations may have any size, and may change by that size. A written factor shifts what stands before it: in
+//! `logits = y / n` the tensor `y` may be as large as n.
+
+use super::Size;
+use crate::graph::func::Law;
+use crate::graph::{Block, BlockId, Graph, NodeId, Op};
+use crate::graph::walk::{Adjoint, backpropagate};
+use crate::shape::Shaped;
+
+/// What a tensor's values and changes are held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Nothing on the way to the logits uses it.
+    Unused,
+    /// Its own size at initialization: it only goes into normalizations.
+    Relative,
+    /// This size.
+    Absolute(Size),
+}
+
+impl Bound {
+    /// The stricter of two.
+    fn tighten(&mut self, other: Bound) {
+        let stricter = match (&*self, &other) {
+            (Bound::Absolute(a), Bound::Absolute(b)) => b < a,
+            (Bound::Absolute(_), _) | (_, Bound::Unused) => false,
+            (_, Bound::Absolute(_)) | (Bound::Unused, _) => true,
+            (Bound::Relative, Bound::Relative) => false,
+        };
+        if stricter {
+            *self = other;
+        }
+    }
+
+    /// The size to aim for: 1 where nothing asks for another one.
+    pub fn aim(&self) -> Size {
+        match self {
+            Bound::Absolute(size) => size.clone(),
+            Bound::Unused | Bound::Relative => Size::one(),
+        }
+    }
+
+    fn divided(&self, factor: &Size) -> Bound {
+        match self {
+            Bound::Absolute(size) => Bound::Absolute(size.div(factor)),
+            Bound::Unused | Bound::Relative => self.clone(),
+        }
+    }
+}
+
+/// The bound of every node.
+pub fn bounds(shaped: &Shaped) -> Vec<Bound> {
+    let mut seeds = vec![Bound::Unused; shaped.graph.len()];
+    for output in &shaped.graph.outputs {
+        seeds[output.index()] = Bound::Absolute(Size::one());
+    }
+    let before_loss = before_loss(shaped.graph);
+    backpropagate(shaped.graph, &mut Pull { before_loss: &before_loss }, seeds)
+}
+
+/// The nodes that the logits depend on, themselves included; the others belong to the loss.
+pub fn before_loss(graph: &Graph) -> Vec<bool> {
+    let mut before = vec![false; graph.len()];
+    let mut stack = graph.outputs.clone();
+    while let Some(id) = stack.pop() {
+        if std::mem::replace(&mut before[id.index()], true) {
+            continue;
+        }
+        stack.extend(graph.node(id).operands.iter().copied());
+        if let Op::Carry(block) = graph.node(id).op {
+            let carried = graph.block(block).carried.iter().find(|carried| carried.carry == id);
+            stack.extend(carried.map(|carried| carried.next));
+        }
+    }
+    before
+}
+
+struct Pull<'b> {
+    before_loss: &'b [bool],
+}
+
+impl Adjoint for Pull<'_> {
+    type Value = Bound;
+
+    fn pull(&mut self, graph: &Graph, id: NodeId, _: usize, bounds: &[Bound]) -> Bound {
+        let own = &bounds[id.index()];
+        if !self.before_loss[id.index()] || *own == Bound::Unused {
+            return Bound::Unused;
+        }
+        let one = || Bound::Absolute(Size::one());
+        match &graph.node(id).op {
+            Op::Scale(_) => match graph.written_multiplier(id) {
+                Some(factor) if !factor.coefficient.is_zero() => own.divided(&Size::from(&factor.powers)),
+                _ => own.clone(),
+            },
+            Op::Map(func) => match func.law() {
+                Law { homogeneous: Some(2), .. } => own.clone(),
+                _ => one(),
+            },
+            Op::Contract { einsum, .. } if einsum.inputs.len() == 1 && einsum.contracted().is_empty() => own.clone(),
+            Op::Contract { .. } | Op::Softmax { .. } => one(),
+            Op::Normalize { .. } => Bound::Relative,
+            Op::Add(_)
+            | Op::Max { .. }
+            | Op::Lookup { .. }
+            | Op::Window { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Concat { .. }
+            | Op::Gate(_)
+            | Op::Carry(_)
+            | Op::Exit(_) => own.clone(),
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => Bound::Unused,
+        }
+    }
+
+    fn join(&mut self, into: &mut Bound, contribution: Bound) {
+        into.tighten(contribution);
+    }
+
+    /// What a stream is held against at the start of a repetition holds at the end of the one before. Once is enough: bounds
+    /// only guide the derivation, and what it finds is checked.
+    fn repeat(&mut self, _: BlockId, block: &Block, bounds: &mut [Bound]) -> bool {
+        let mut again = false;
+        for carried in &block.carried {
+            let carry = bounds[carried.carry.index()].clone();
+            let next = &mut bounds[carried.next.index()];
+            let unused = *next == Bound::Unused;
+            next.tighten(carry);
+            again |= unused && *next != Bound::Unused;
+        }
+        again
+    }
+}
