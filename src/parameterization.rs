@@ -107,7 +107,11 @@ pub enum Failure {
 }
 
 /// The scaling table of a graph under a named parameterization.
-pub fn parameterize(calculus: &Calculus, named: Named, optimizer: Optimizer) -> Result<Parameterization, Failure> {
+pub fn parameterize(
+    calculus: &Calculus,
+    named: Named,
+    optimizer: Optimizer,
+) -> Result<Parameterization, Failure> {
     let mut abc = match named {
         Named::Sp => named::sp(calculus),
         Named::Ntk => named::ntk(calculus),

@@ -135,7 +135,8 @@ impl<'g> Shaped<'g> {
         let source = self.graph.node(node).operands[operand];
         let param = self.view_of[source.index()]?;
         let sites = &self.sites_of[param.index()];
-        let found = sites.binary_search_by_key(&(node, operand), |&at| (self.sites[at].node, self.sites[at].operand));
+        let found =
+            sites.binary_search_by_key(&(node, operand), |&at| (self.sites[at].node, self.sites[at].operand));
         found.ok().map(|at| &self.sites[sites[at]])
     }
 
@@ -249,7 +250,8 @@ fn site(graph: &Graph, param: ParamId, node: NodeId, operand: usize) -> Site {
     let op = &graph.node(node).op;
     let (Some(einsum), false) = (einsum(op), matches!(op, Op::Add(_))) else { return plain(whole) };
     let lookup = matches!(op, Op::Lookup { .. });
-    let elsewhere = |label: Label| (0..einsum.inputs.len()).any(|other| other != operand && einsum.has(other, label));
+    let elsewhere =
+        |label: Label| (0..einsum.inputs.len()).any(|other| other != operand && einsum.has(other, label));
     let own = |keep: &dyn Fn(Label) -> bool| {
         length(graph, node, einsum, |label| einsum.has(operand, label) && keep(label))
     };

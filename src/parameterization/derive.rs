@@ -52,7 +52,9 @@ impl Semantics for Sweep<'_, '_> {
         let aim = self.calculus.bounds[id.index()].aim();
         let size = match &graph.node(id).op {
             Op::Param(param) => self.param(*param),
-            Op::Contract { .. } | Op::Lookup { .. } if self.weight(id).is_some() => self.site(id, &aim, values),
+            Op::Contract { .. } | Op::Lookup { .. } if self.weight(id).is_some() => {
+                self.site(id, &aim, values)
+            }
             Op::Contract { multiplier, .. } => self.contraction(id, multiplier, &aim, values)?,
             Op::Scale(Multiplier::Hole) => {
                 let operand = &values[graph.node(id).operands[0].index()];
@@ -89,9 +91,10 @@ impl Sweep<'_, '_> {
     }
 
     fn demand(&mut self, site: &Site, product: Size, request: Size) {
-        let found = self.calculus.shaped.sites_of[site.param.index()]
-            .iter()
-            .find(|&&at| self.calculus.shaped.sites[at].operand == site.operand && self.calculus.shaped.sites[at].node == site.node);
+        let found = self.calculus.shaped.sites_of[site.param.index()].iter().find(|&&at| {
+            self.calculus.shaped.sites[at].operand == site.operand
+                && self.calculus.shaped.sites[at].node == site.node
+        });
         if let Some(&at) = found {
             self.demands[at] = Some(Demand { node: site.node, product, request });
         }
@@ -128,15 +131,29 @@ impl Sweep<'_, '_> {
         let param = self.calculus.graph().param(site.param);
         match param.init {
             Init::Random => aim.clone(),
-            Init::Constant(value) if value.is_zero() => if param.frozen { Size::Zero } else { aim.clone() },
+            Init::Constant(value) if value.is_zero() => {
+                if param.frozen {
+                    Size::Zero
+                } else {
+                    aim.clone()
+                }
+            }
             Init::Constant(_) => x.max(aim.clone()),
         }
     }
 
     /// A sum or product of activations.
-    fn contraction(&mut self, id: NodeId, written: &Multiplier, aim: &Size, values: &[Size]) -> Result<Size, Failure> {
+    fn contraction(
+        &mut self,
+        id: NodeId,
+        written: &Multiplier,
+        aim: &Size,
+        values: &[Size],
+    ) -> Result<Size, Failure> {
         let calculus = self.calculus;
-        let summed = calculus.shaped.reach[id.index()].as_ref().map_or_else(Monomial::one, |reach| reach.summed.clone());
+        let summed = calculus.shaped.reach[id.index()]
+            .as_ref()
+            .map_or_else(Monomial::one, |reach| reach.summed.clone());
         let operands = &calculus.graph().node(id).operands;
         let product = operands.iter().fold(coherent(&summed), |product, id| product.mul(&values[id.index()]));
         let open = match written {
@@ -190,7 +207,12 @@ fn slot(calculus: &Calculus, demand: &Demand) -> Option<Size> {
 }
 
 /// One initialization for a parameter, and a multiplier at every use whose conditions that would break.
-fn reconcile(calculus: &Calculus, abc: &mut Abc, param: ParamId, demands: &[Option<Demand>]) -> Result<(), Failure> {
+fn reconcile(
+    calculus: &Calculus,
+    abc: &mut Abc,
+    param: ParamId,
+    demands: &[Option<Demand>],
+) -> Result<(), Failure> {
     let own = &calculus.shaped.sites_of[param.index()];
     let demands: Vec<&Demand> = own.iter().filter_map(|&at| demands[at].as_ref()).collect();
     if demands.is_empty() {
@@ -204,7 +226,12 @@ fn reconcile(calculus: &Calculus, abc: &mut Abc, param: ParamId, demands: &[Opti
     let entry = match demands.iter().filter_map(fixed).min() {
         Some(entry) => entry,
         None if demands.iter().all(|demand| hole(demand)) => Size::one(),
-        None => demands.iter().filter(|demand| !hole(demand)).map(|demand| wanted(demand)).max().unwrap_or(Size::one()),
+        None => demands
+            .iter()
+            .filter(|demand| !hole(demand))
+            .map(|demand| wanted(demand))
+            .max()
+            .unwrap_or(Size::one()),
     };
     for demand in demands.iter().filter(|demand| slot(calculus, demand).is_none()) {
         let factor = wanted(demand).div(&entry);

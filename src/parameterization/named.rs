@@ -65,7 +65,8 @@ fn is_written(calculus: &Calculus, node: NodeId) -> bool {
 fn with_contractions(calculus: &Calculus) -> Abc {
     let mut abc = Abc::unit(calculus.graph().params.len());
     for id in open_contractions(calculus) {
-        let summed = calculus.shaped.reach[id.index()].as_ref().map(|reach| power(&reach.summed, minus_half()));
+        let summed =
+            calculus.shaped.reach[id.index()].as_ref().map(|reach| power(&reach.summed, minus_half()));
         if let Some(factor) = summed.filter(|factor| !factor.is_one()) {
             abc.contractions.insert(id, factor);
         }

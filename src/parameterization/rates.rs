@@ -13,17 +13,17 @@ use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
-use crate::size::backward::{Backward, Steps, When, gradients};
+use crate::size::backward::{Steps, When, gradients};
 use crate::size::change::Changes;
 use crate::size::forward;
-use crate::size::term::{Largest, coherent};
+use crate::size::term::Largest;
 
 /// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
 pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Size>> {
     let graph = calculus.graph();
     let nothing = vec![Size::Zero; graph.params.len()];
     let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(Size::one)).collect();
-    let changes = Changes { shaped: &calculus.shaped, abc, initial, steps: &nothing };
+    let changes = calculus.changes(abc, initial, &nothing);
     let mut sweep = Sweep { calculus, changes, scratch: vec![Size::Zero; graph.len()] };
     backpropagate(graph, &mut sweep, seeds)
 }
@@ -110,7 +110,7 @@ pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Siz
     };
     let input = other.map_or_else(Size::one, |other| reached[node.operands[other].index()].clone());
     let summed = match (&node.op, &calculus.shaped.reach[site.node.index()]) {
-        (Op::Contract { .. }, Some(reach)) => coherent(&reach.summed),
+        (Op::Contract { .. }, Some(reach)) => calculus.convention.update(&reach.summed).1,
         _ => Size::one(),
     };
     if input.is_zero() { afforded.clone() } else { afforded.div(&input.mul(&summed)) }
@@ -137,7 +137,12 @@ pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, optimizer: Optimiz
 }
 
 /// How far the entries of every parameter (with its own multiplier) may move: the least that its sites can afford.
-fn affordable_steps(calculus: &Calculus, abc: &Abc, afforded: &[Option<Size>], reached: &[Size]) -> Vec<Size> {
+fn affordable_steps(
+    calculus: &Calculus,
+    abc: &Abc,
+    afforded: &[Option<Size>],
+    reached: &[Size],
+) -> Vec<Size> {
     let site_step = |site: &Site| {
         let afforded = afforded[site.node.index()].as_ref()?;
         let front = forward::multiplier(calculus.graph(), abc, site.node);
@@ -165,7 +170,7 @@ fn training_gradients(
     reached: &[Size],
     steps: &[Size],
 ) -> Vec<Size> {
-    let backward = Backward { shaped: &calculus.shaped, abc, initial, reached, when: When::Training };
+    let backward = calculus.backward(abc, initial, reached, When::Training);
     of_params(calculus.graph(), &gradients(backward, Steps::Given(steps), calculus.seeds()))
 }
 
@@ -183,8 +188,7 @@ fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
 /// it vanishes at initialization, as behind a readout of zeros.
 pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> Vec<Size> {
     let Afforded { initial, reached, .. } = Afforded::new(calculus, abc);
-    let backward =
-        Backward { shaped: &calculus.shaped, abc, initial: &initial, reached: &initial, when: When::Fresh };
+    let backward = calculus.backward(abc, &initial, &initial, When::Fresh);
     let nothing = vec![Size::Zero; abc.params.len()];
     let fresh = of_params(calculus.graph(), &gradients(backward, Steps::Given(&nothing), calculus.seeds()));
     let steps = steps_of(abc, optimizer, &fresh);

@@ -159,12 +159,15 @@ pub fn classify(calculus: &Calculus, sizes: &Sizes) -> Classification {
     let mut problems = at_init(calculus, sizes);
     let starts_badly = !problems.is_empty();
     let moving = in_training(calculus, sizes);
-    let largest = |ids: &[NodeId]| ids.iter().map(|id| sizes.change[id.index()].clone()).max().unwrap_or(Size::Zero);
+    let largest =
+        |ids: &[NodeId]| ids.iter().map(|id| sizes.change[id.index()].clone()).max().unwrap_or(Size::Zero);
     let features = frontier(calculus);
     let (output_change, feature_change) = (largest(&graph.outputs), largest(&features));
     let verdict = match (starts_badly, moving.is_empty()) {
         (true, _) => Verdict::UnstableAtInit,
-        (false, false) if sizes.settled && moving.iter().all(|problem| is_controlled(calculus, sizes, problem)) => {
+        (false, false)
+            if sizes.settled && moving.iter().all(|problem| is_controlled(calculus, sizes, problem)) =>
+        {
             Verdict::ControlledDivergence
         }
         (false, false) => Verdict::UnstableInTraining,
@@ -180,7 +183,10 @@ pub fn classify(calculus: &Calculus, sizes: &Sizes) -> Classification {
 
 /// Tensors of the network proper: neither parameters nor rearranged parameters nor parts of the loss.
 pub fn tensors<'c>(calculus: &'c Calculus) -> impl Iterator<Item = NodeId> + 'c {
-    calculus.graph().ids().filter(|id| calculus.before_loss[id.index()] && calculus.shaped.view_of[id.index()].is_none())
+    calculus
+        .graph()
+        .ids()
+        .filter(|id| calculus.before_loss[id.index()] && calculus.shaped.view_of[id.index()].is_none())
 }
 
 fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
@@ -189,8 +195,10 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
     for id in tensors(calculus) {
         let own = &sizes.initial[id.index()];
         let inherited = inherited(calculus, sizes, id, &excused);
-        excused[id.index()] = own.vanishes() && (inherited.is_some() || !calculus.shaped.infinite[id.index()]);
-        let problem = |fault, allowed: Size| Problem { node: id, fault, size: own.clone(), allowed, through: None };
+        excused[id.index()] =
+            own.vanishes() && (inherited.is_some() || !calculus.shaped.infinite[id.index()]);
+        let problem =
+            |fault, allowed: Size| Problem { node: id, fault, size: own.clone(), allowed, through: None };
         if let Some(allowed) = calculus.allowed(id, &sizes.initial).filter(|allowed| own > allowed) {
             problems.push(problem(Fault::GrowsAtInit, allowed));
         } else if is_preactivation(calculus, id) && !into_normalization(calculus, id) {
@@ -217,7 +225,9 @@ fn is_preactivation(calculus: &Calculus, id: NodeId) -> bool {
     let count = calculus.graph().node(id).operands.len();
     let mut weights = (0..count).filter_map(|operand| calculus.shaped.site_at(id, operand));
     let contracts = |site: &Site| site.contracts && calculus.graph().param(site.param).init == Init::Random;
-    calculus.shaped.infinite[id.index()] && calculus.bounds[id.index()] != Bound::Unused && weights.any(contracts)
+    calculus.shaped.infinite[id.index()]
+        && calculus.bounds[id.index()] != Bound::Unused
+        && weights.any(contracts)
 }
 
 /// Whether a tensor goes straight into normalizations: through nothing but biases, factors and rearrangements.
@@ -225,7 +235,8 @@ fn into_normalization(calculus: &Calculus, id: NodeId) -> bool {
     let graph = calculus.graph();
     let mut at = id;
     for _ in 0..MAX_STEPS {
-        let mut consumers = graph.consumers(at).filter(|(consumer, _)| calculus.before_loss[consumer.index()]);
+        let mut consumers =
+            graph.consumers(at).filter(|(consumer, _)| calculus.before_loss[consumer.index()]);
         let Some((consumer, _)) = consumers.next() else { return false };
         if matches!(graph.node(consumer).op, Op::Normalize { .. }) {
             return consumers.all(|(other, _)| matches!(graph.node(other).op, Op::Normalize { .. }));
@@ -273,7 +284,8 @@ fn dominant(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> Option<Rule> {
 /// A logit, or what only becomes one, that diverges by propagation alone or because an earlier one does.
 fn is_controlled(calculus: &Calculus, sizes: &Sizes, problem: &Problem) -> bool {
     let part = |rule| sizes.part(calculus, problem.node, rule);
-    let only_propagation = part(Rule::Update) <= problem.allowed && part(Rule::ProductChange) <= problem.allowed;
+    let only_propagation =
+        part(Rule::Update) <= problem.allowed && part(Rule::ProductChange) <= problem.allowed;
     calculus.is_tail[problem.node.index()] && only_propagation
 }
 
@@ -300,7 +312,12 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
     let declared = calculus.graph().param(param);
     let relative = |site: &Site| {
         let allowed = calculus.allowed(site.node, &sizes.initial)?;
-        Some(sizes.part(calculus, site.node, Rule::Update).min(own_update(calculus, sizes, site)).div(&allowed))
+        Some(
+            sizes
+                .part(calculus, site.node, Rule::Update)
+                .min(own_update(calculus, sizes, site))
+                .div(&allowed),
+        )
     };
     let update = calculus.shaped.sites_of(param).filter_map(relative).max().unwrap_or(Size::Zero);
     let movement = match update.cmp_one() {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::backward::{Backward, Steps, When, gradients};
-use super::change::{self, Changes};
+use super::change::{self, Changes, Convention};
 use super::forward::{self, Forward};
 use super::parity::{Summation, summations};
 use super::target::{Bound, before_loss, bounds};
@@ -23,6 +23,8 @@ use crate::shape::Shaped;
 pub struct Calculus<'g> {
     /// The graph with its sites.
     pub shaped: Shaped<'g>,
+    /// What lines up with what.
+    pub convention: Convention,
     /// How every contraction sums at initialization.
     pub sums: Vec<Summation>,
     /// What every tensor is held against.
@@ -41,6 +43,7 @@ impl<'g> Calculus<'g> {
         let shaped = Shaped::new(graph);
         let outputs: HashSet<NodeId> = graph.outputs.iter().copied().collect();
         Calculus {
+            convention: Convention::default(),
             sums: summations(&shaped),
             bounds: bounds(&shaped),
             before_loss: before_loss(graph),
@@ -48,6 +51,27 @@ impl<'g> Calculus<'g> {
             is_output: graph.ids().map(|id| outputs.contains(&id)).collect(),
             shaped,
         }
+    }
+
+    /// The same graph under another convention.
+    pub fn with_convention(self, convention: Convention) -> Calculus<'g> {
+        Calculus { convention, ..self }
+    }
+
+    /// The pass of changes for given steps of the parameters.
+    pub fn changes<'a>(&'a self, abc: &'a Abc, initial: &'a [Size], steps: &'a [Size]) -> Changes<'a, 'g> {
+        Changes { shaped: &self.shaped, abc, initial, steps, convention: self.convention }
+    }
+
+    /// The backward pass, at initialization or in training.
+    pub fn backward<'a>(
+        &'a self,
+        abc: &'a Abc,
+        initial: &'a [Size],
+        reached: &'a [Size],
+        when: When,
+    ) -> Backward<'a, 'g> {
+        Backward { shaped: &self.shaped, abc, initial, reached, when, convention: self.convention }
     }
 
     /// The graph.
@@ -107,7 +131,12 @@ fn tail(graph: &Graph) -> Vec<bool> {
 /// Sums, factors and rearrangements.
 fn is_linear(op: &Op) -> bool {
     match op {
-        Op::Add(_) | Op::Scale(_) | Op::Split { .. } | Op::Merge { .. } | Op::Pick { .. } | Op::Concat { .. } => true,
+        Op::Add(_)
+        | Op::Scale(_)
+        | Op::Split { .. }
+        | Op::Merge { .. }
+        | Op::Pick { .. }
+        | Op::Concat { .. } => true,
         Op::Contract { einsum, .. } => einsum.inputs.len() == 1,
         _ => false,
     }
@@ -144,8 +173,7 @@ const ROUNDS: usize = 64;
 pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes {
     let initial = calculus.initial(&abc);
     let nothing = vec![Size::Zero; calculus.graph().params.len()];
-    let backward =
-        Backward { shaped: &calculus.shaped, abc: &abc, initial: &initial, reached: &initial, when: When::Fresh };
+    let backward = calculus.backward(&abc, &initial, &initial, When::Fresh);
     let fresh = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut sizes = Sizes {
         optimizer,
@@ -171,16 +199,9 @@ pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes
 /// One round: gradients, steps, changes. True if nothing changed.
 fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
     let mut steps = sizes.steps.clone();
-    let backward = Backward {
-        shaped: &calculus.shaped,
-        abc: &sizes.abc,
-        initial: &sizes.initial,
-        reached: &sizes.reached,
-        when: When::Training,
-    };
+    let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.reached, When::Training);
     let gradient = gradients(backward, Steps::Law(sizes.optimizer, &mut steps), calculus.seeds());
-    let changes =
-        Changes { shaped: &calculus.shaped, abc: &sizes.abc, initial: &sizes.initial, steps: &steps };
+    let changes = calculus.changes(&sizes.abc, &sizes.initial, &steps);
     let mut change = change::sizes(changes);
     for (size, before) in change.iter_mut().zip(&calculus.before_loss) {
         if !before {
@@ -188,7 +209,12 @@ fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
         }
     }
     let settled = gradient == sizes.gradient && steps == sizes.steps && change == sizes.change;
-    sizes.reached = sizes.initial.iter().zip(&change).map(|(initial, change)| initial.clone().max(change.clone())).collect();
+    sizes.reached = sizes
+        .initial
+        .iter()
+        .zip(&change)
+        .map(|(initial, change)| initial.clone().max(change.clone()))
+        .collect();
     sizes.gradient = gradient;
     sizes.steps = steps;
     sizes.change = change;
@@ -213,7 +239,7 @@ pub fn exceeds(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> bool {
 impl Sizes {
     /// The pass of changes with the steps that were found, to ask for single terms.
     pub fn changes<'a, 'g>(&'a self, calculus: &'a Calculus<'g>) -> Changes<'a, 'g> {
-        Changes { shaped: &calculus.shaped, abc: &self.abc, initial: &self.initial, steps: &self.steps }
+        calculus.changes(&self.abc, &self.initial, &self.steps)
     }
 
     /// What of a tensor's change comes through the rule of updates, or of propagation.

@@ -4,6 +4,7 @@
 //! bounded by the worst alignment: a weight acts by its operator norm, and through its own change coherently, over all of M.
 //! The gradient with respect to a parameter is one more operand of the same rules: m |x| G(h), summed over the axes it lacks.
 
+use super::change::Convention;
 use super::forward::{Climbs, multiplier};
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
@@ -37,6 +38,8 @@ pub struct Backward<'a, 'g> {
     pub reached: &'a [Size],
     /// Which gradients.
     pub when: When,
+    /// What lines up with what.
+    pub convention: Convention,
 }
 
 impl Backward<'_, '_> {
@@ -139,7 +142,7 @@ impl Backward<'_, '_> {
                 let bound = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
                 terms.term(Rule::AlignedBackward, &[factor.clone(), entry, bound, g.clone()]);
                 let step = (Quantity::Step, steps[site.param.index()].clone());
-                terms.term(Rule::ChangeBackward, &[factor, step, self.broadcast(&lacks), g]);
+                terms.term(Rule::ChangeBackward, &[factor, step, self.convention.update(&lacks), g]);
             }
             (When::Fresh, Some(_)) => {
                 terms.term(Rule::FreshBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
@@ -238,7 +241,10 @@ impl Adjoint for Pass<'_, '_, '_> {
 
     fn first(&self, graph: &Graph, id: NodeId) -> usize {
         let operands = &graph.node(id).operands;
-        operands.iter().position(|operand| self.backward.shaped.view_of[operand.index()].is_some()).unwrap_or(0)
+        operands
+            .iter()
+            .position(|operand| self.backward.shaped.view_of[operand.index()].is_some())
+            .unwrap_or(0)
     }
 
     fn repeat(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {

@@ -5,13 +5,62 @@
 //! the same product rule that moves attention scores and gates.
 
 use super::forward::{Climbs, multiplier, next_of};
-use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent};
+use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
 use crate::abc::Abc;
 use crate::dim::Monomial;
 use crate::graph::walk::{Semantics, interpret};
 use crate::graph::{Block, BlockId, Graph, Init, NodeId, Op};
 use crate::shape::{Shaped, Site};
+
+/// How a parameter's change lines up with its input. The literature splits on it (Everett et al. 2024, section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alignment {
+    /// Coherent over the whole fan-in: N.
+    #[default]
+    Full,
+    /// As good as independent: N^(1/2).
+    None,
+}
+
+/// Whether a readout's initial weights line up with changed features (TP-IVb Theorem 2.8.12 against Remark 2.2.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readout {
+    /// They do: strict stability.
+    #[default]
+    Aligned,
+    /// They do not: then SP with Adam at learning rate 1/n passes.
+    Independent,
+}
+
+/// The two conventions on which published stability conditions differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Convention {
+    /// Of updates with inputs.
+    pub alignment: Alignment,
+    /// Of readouts with changed features.
+    pub readout: Readout,
+}
+
+impl Convention {
+    /// What the summed length N of an update counts.
+    pub fn update(self, summed: &Monomial) -> Factor {
+        match self.alignment {
+            Alignment::Full => (Quantity::Coherent, coherent(summed)),
+            Alignment::None => (Quantity::Random, random(summed)),
+        }
+    }
+
+    /// What the fan-in of a site counts in propagation.
+    fn propagation(self, site: &Site) -> Factor {
+        match self.readout {
+            Readout::Independent if site.fan_out.is_one() => (Quantity::Random, random(&site.fan_in)),
+            Readout::Independent | Readout::Aligned => {
+                (Quantity::Aligned, aligned(&site.fan_in, &site.fan_out))
+            }
+        }
+    }
+}
 
 /// What the pass of changes reads.
 #[derive(Clone, Copy)]
@@ -24,6 +73,8 @@ pub struct Changes<'a, 'g> {
     pub initial: &'a [Size],
     /// The change of every parameter's entries.
     pub steps: &'a [Size],
+    /// What lines up with what.
+    pub convention: Convention,
 }
 
 impl Changes<'_, '_> {
@@ -100,7 +151,9 @@ impl Changes<'_, '_> {
         let own = node.operands[at];
         let other = (0..node.operands.len()).find(|other| *other != at);
         let through = other.and_then(|other| self.shaped.site_at(id, other));
-        if let Some(site) = through.filter(|site| self.is_random(site) && self.shaped.view_of[own.index()].is_none()) {
+        if let Some(site) =
+            through.filter(|site| self.is_random(site) && self.shaped.view_of[own.index()].is_none())
+        {
             return self.propagation(site, own, changes, terms);
         }
         let rule = match self.shaped.view_of[own.index()] {
@@ -110,7 +163,11 @@ impl Changes<'_, '_> {
         let mut factors = vec![(Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id))];
         factors.push(self.change(own, changes));
         factors.extend(other.map(|other| self.reached(node.operands[other], changes)));
-        factors.push((Quantity::Coherent, coherent(&self.summed(id))));
+        let summed = self.summed(id);
+        factors.push(match rule {
+            Rule::Update => self.convention.update(&summed),
+            _ => (Quantity::Coherent, coherent(&summed)),
+        });
         terms.term(rule, &factors);
     }
 
@@ -128,7 +185,7 @@ impl Changes<'_, '_> {
         let factors = [
             (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, site.node)),
             (Quantity::Entry, self.initial[source.index()].clone()),
-            (Quantity::Aligned, aligned(&site.fan_in, &site.fan_out)),
+            self.convention.propagation(site),
             self.change(input, changes),
         ];
         terms.term(Rule::Propagation, &factors);

@@ -109,7 +109,9 @@ impl Forward<'_, '_> {
         let sum = &self.sums[id.index()];
         let mut factors: Vec<Factor> = vec![(Quantity::Multiplier, multiplier(graph, self.abc, id))];
         let operands = &graph.node(id).operands;
-        factors.extend(operands.iter().map(|operand| (Quantity::Value(*operand), values[operand.index()].clone())));
+        factors.extend(
+            operands.iter().map(|operand| (Quantity::Value(*operand), values[operand.index()].clone())),
+        );
         if let Some(site) = sum.aligned.and_then(|operand| self.shaped.site_at(id, operand)) {
             factors.push((Quantity::Aligned, aligned(&site.fan_in, &site.fan_out)));
             return terms.term(Rule::AlignedAtInit, &factors);
@@ -138,7 +140,11 @@ impl Forward<'_, '_> {
 }
 
 /// The entry of a carried stream and, once it is known, its value at the end of a repetition.
-pub fn sources<'v>(graph: &Graph, carry: NodeId, values: &'v [Size]) -> impl Iterator<Item = (NodeId, &'v Size)> {
+pub fn sources<'v>(
+    graph: &Graph,
+    carry: NodeId,
+    values: &'v [Size],
+) -> impl Iterator<Item = (NodeId, &'v Size)> {
     let enter = graph.node(carry).operands[0];
     let next = next_of(graph, carry).and_then(|next| Some((next, values.get(next.index())?)));
     std::iter::once((enter, &values[enter.index()])).chain(next)
@@ -225,7 +231,8 @@ impl Climbs {
         sizes: &mut [Size],
     ) -> bool {
         let rounds = &mut self.rounds[id.index()];
-        let repetitions = if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
+        let repetitions =
+            if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
         if Rational::integer(i64::from(*rounds) + 1) >= repetitions {
             return false;
         }

@@ -195,7 +195,13 @@ impl Signs<'_, '_> {
     /// The weight among the operands that the other operand already depends on the other way round.
     fn aligned(&mut self, id: NodeId) -> Option<usize> {
         (0..2).find(|&operand| {
-            let Some(site) = self.shaped.graph.node(id).operands.get(operand).and_then(|_| self.shaped.site_at(id, operand))
+            let Some(site) = self
+                .shaped
+                .graph
+                .node(id)
+                .operands
+                .get(operand)
+                .and_then(|_| self.shaped.site_at(id, operand))
             else {
                 return false;
             };
@@ -206,13 +212,23 @@ impl Signs<'_, '_> {
     /// A sum is odd along an axis if every term is, in flips that leave the other terms alone or flip them too.
     fn add(&mut self, id: NodeId, einsum: &Einsum, values: &[Parity]) -> Parity {
         let operands = self.shaped.graph.node(id).operands.clone();
-        let terms: SmallVec<[(usize, NodeId); 2]> =
-            operands.iter().copied().enumerate().filter(|(_, operand)| !values[operand.index()].zero).collect();
+        let terms: SmallVec<[(usize, NodeId); 2]> = operands
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, operand)| !values[operand.index()].zero)
+            .collect();
         let axes = einsum.output.iter().map(|label| self.sum_group(einsum, *label, &terms, values)).collect();
         Parity { axes, zero: terms.is_empty() }
     }
 
-    fn sum_group(&mut self, einsum: &Einsum, label: Label, terms: &[(usize, NodeId)], values: &[Parity]) -> Group {
+    fn sum_group(
+        &mut self,
+        einsum: &Einsum,
+        label: Label,
+        terms: &[(usize, NodeId)],
+        values: &[Parity],
+    ) -> Group {
         let mut groups = SmallVec::<[Group; 2]>::new();
         for (position, operand) in terms {
             let axis = einsum.axis(*position, label);
@@ -238,7 +254,8 @@ impl Signs<'_, '_> {
 
     fn lookup(&mut self, einsum: &Einsum, table: &Parity) -> Parity {
         let axis = |label: &Label| einsum.axis(0, *label).filter(|_| !einsum.has(1, *label));
-        let axes = einsum.output.iter().map(|label| axis(label).map_or(NONE, |axis| table.axes[axis])).collect();
+        let axes =
+            einsum.output.iter().map(|label| axis(label).map_or(NONE, |axis| table.axes[axis])).collect();
         Parity { axes, zero: table.zero }
     }
 
@@ -282,7 +299,9 @@ impl Signs<'_, '_> {
 fn label_length(graph: &Graph, id: NodeId, einsum: &Einsum, label: Label) -> Monomial {
     let operands = &graph.node(id).operands;
     let found = (0..einsum.inputs.len()).find_map(|operand| Some((operand, einsum.axis(operand, label)?)));
-    found.map_or_else(Monomial::one, |(operand, axis)| graph.node(operands[operand]).shape[axis].powers.clone())
+    found.map_or_else(Monomial::one, |(operand, axis)| {
+        graph.node(operands[operand]).shape[axis].powers.clone()
+    })
 }
 
 fn mapped(func: Func, x: &Parity) -> Parity {

@@ -36,7 +36,8 @@ impl<'s, 'g> Dependence<'s, 'g> {
         let graph = self.shaped.graph;
         let first = graph.consumers(source).map(|(consumer, _)| consumer).min().unwrap_or(source);
         let around = |carry: NodeId| back_edge(graph, carry, source);
-        tensor == source || search(graph, tensor, first, around, |id| graph.node(id).operands.contains(&source))
+        tensor == source
+            || search(graph, tensor, first, around, |id| graph.node(id).operands.contains(&source))
     }
 
     /// Whether a tensor depends on the streams that a block carries.
@@ -52,13 +53,20 @@ impl<'s, 'g> Dependence<'s, 'g> {
     pub fn exchanged(&self, site: &Site) -> bool {
         let graph = self.shaped.graph;
         let node = graph.node(site.node);
-        let inputs: Vec<NodeId> =
-            node.operands.iter().enumerate().filter(|(at, _)| *at != site.operand).map(|(_, id)| *id).collect();
+        let inputs: Vec<NodeId> = node
+            .operands
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != site.operand)
+            .map(|(_, id)| *id)
+            .collect();
         let Some(source) = self.source[site.param.index()] else { return false };
         let around = |carry: NodeId| back_edge(graph, carry, source);
-        self.shaped.sites_of(site.param).filter(|other| *other != site && free_here(graph, site, other)).any(|other| {
-            inputs.iter().any(|input| search(graph, *input, other.node, around, |id| id == other.node))
-        })
+        self.shaped.sites_of(site.param).filter(|other| *other != site && free_here(graph, site, other)).any(
+            |other| {
+                inputs.iter().any(|input| search(graph, *input, other.node, around, |id| id == other.node))
+            },
+        )
     }
 }
 

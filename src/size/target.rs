@@ -6,8 +6,8 @@
 
 use super::Size;
 use crate::graph::func::Law;
-use crate::graph::{Block, BlockId, Graph, NodeId, Op};
 use crate::graph::walk::{Adjoint, backpropagate};
+use crate::graph::{Block, BlockId, Graph, NodeId, Op};
 use crate::shape::Shaped;
 
 /// What a tensor's values and changes are held against.
@@ -100,7 +100,9 @@ impl Adjoint for Pull<'_> {
                 Law { homogeneous: Some(2), .. } => own.clone(),
                 _ => one(),
             },
-            Op::Contract { einsum, .. } if einsum.inputs.len() == 1 && einsum.contracted().is_empty() => own.clone(),
+            Op::Contract { einsum, .. } if einsum.inputs.len() == 1 && einsum.contracted().is_empty() => {
+                own.clone()
+            }
             Op::Contract { .. } | Op::Softmax { .. } => one(),
             Op::Normalize { .. } => Bound::Relative,
             Op::Add(_)

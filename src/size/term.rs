@@ -115,7 +115,9 @@ impl Rule {
             Rule::Initialized => "entries at initialization: own multiplier times standard deviation",
             Rule::CentralLimit => "mean-zero summands add up like the square root of their number",
             Rule::LargeNumbers => "summands that are alike add up like their number",
-            Rule::AlignedAtInit => "the input already depends on this weight: operator norm, not central limit",
+            Rule::AlignedAtInit => {
+                "the input already depends on this weight: operator norm, not central limit"
+            }
             Rule::Row => "a looked-up row has the size of an entry (fan-in 1)",
             Rule::Sum => "a sum has the size of its largest term",
             Rule::Product => "a product has the product of the sizes",
@@ -125,16 +127,24 @@ impl Rule {
             Rule::Softmax => "a softmax over K entries gives 1/K",
             Rule::Kept => "rearranging, masking and passing on keep sizes",
             Rule::Loss => "the loss gradient of the logits is of size 1",
-            Rule::FreshBackward => "backward through independent factors: square root of the number of summands",
+            Rule::FreshBackward => {
+                "backward through independent factors: square root of the number of summands"
+            }
             Rule::AlignedBackward => "backward through a weight, aligned in training: operator norm",
             Rule::ChangeBackward => "backward through a weight's own change: coherent over the fan-out",
-            Rule::ProductBackward => "backward through a product: the other factor, summed over the axes this one lacks",
+            Rule::ProductBackward => {
+                "backward through a product: the other factor, summed over the axes this one lacks"
+            }
             Rule::BroadcastBackward => "backward through broadcasting: summed over the axes it lacks",
             Rule::PassBackward => "backward through an operation that passes gradients on",
             Rule::Step => "the optimizer's step",
             Rule::Update => "the weight's change acts coherently on its input over the whole fan-in",
-            Rule::Propagation => "the initial weight acts on the input's change, at most by its operator norm",
-            Rule::ProductChange => "one factor's change times the other factor, coherent over the summed axes",
+            Rule::Propagation => {
+                "the initial weight acts on the input's change, at most by its operator norm"
+            }
+            Rule::ProductChange => {
+                "one factor's change times the other factor, coherent over the summed axes"
+            }
             Rule::PassChange => "an operation passes the change of its input on",
         }
     }
@@ -144,7 +154,9 @@ impl Rule {
         match self {
             Rule::Given | Rule::Loss => "TP-IV §3 (finite inputs and outputs)",
             Rule::Initialized => "TP-IV Def. 3.1 (abc-parameterization)",
-            Rule::CentralLimit | Rule::LargeNumbers => "TP-V App. J.2 (sums of independent and of correlated terms)",
+            Rule::CentralLimit | Rule::LargeNumbers => {
+                "TP-V App. J.2 (sums of independent and of correlated terms)"
+            }
             Rule::AlignedAtInit => "Spectral §3 (operator norms)",
             Rule::Row => "TP-V App. B (one-hot input)",
             Rule::Sum | Rule::Product | Rule::Scaled | Rule::Kept => "TP-I §2 (coordinatewise operations)",
@@ -154,7 +166,9 @@ impl Rule {
             Rule::FreshBackward => "TP-IV §5 (gradient independence at initialization)",
             Rule::AlignedBackward => "Spectral §3 (operator norms)",
             Rule::ChangeBackward => "TP-IV App. H (min(a+b, 2a+c))",
-            Rule::ProductBackward | Rule::BroadcastBackward | Rule::PassBackward => "TP-IVb §2 (backward pass)",
+            Rule::ProductBackward | Rule::BroadcastBackward | Rule::PassBackward => {
+                "TP-IVb §2 (backward pass)"
+            }
             Rule::Step => "TP-IVb Def. 2.4 (entrywise updates)",
             Rule::Update => "TP-V App. J.2.1; TP-IV Def. 3.2",
             Rule::Propagation => "TP-IV Thm. 3.3; Spectral §3",
