@@ -1,5 +1,6 @@
 //! mupc: a compiler for neural-network parameterizations.
 pub mod abc;
+pub mod concrete;
 pub mod diagnostic;
 pub mod dim;
 pub mod graph;

@@ -3,11 +3,14 @@
 //! Initialization comes first ([`named`] for SP, NTK and mean field, [`derive`](mod@derive) for muP), then the learning rates follow by one sweep
 //! ([`rates`]), then eps and weight decay. [`verdict`] classifies a parameterization, whoever wrote it.
 
+pub mod assumptions;
 pub mod conflict;
 pub mod derive;
+pub mod form;
 pub mod global;
 pub mod named;
 pub mod rates;
+pub mod table;
 pub mod verdict;
 
 use std::fmt;
@@ -22,6 +25,8 @@ use crate::size::Size;
 use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
+pub use form::Form;
+pub use table::ScalingTable;
 
 /// A parameterization with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +83,8 @@ pub struct Parameterization {
     pub named: Named,
     /// For which optimizer.
     pub optimizer: Optimizer,
+    /// Where the factors stand.
+    pub form: Form,
     /// Multipliers, initializations, learning rates.
     pub abc: Rc<Abc>,
     /// Per parameter: how eps must scale; none without a gradient or with an optimizer that has none.
@@ -140,5 +147,5 @@ fn complete(calculus: &Calculus, named: Named, optimizer: Optimizer, abc: Abc) -
             untrained.push(id);
         }
     }
-    Parameterization { named, optimizer, abc: Rc::new(abc), epsilon, weight_decay, untrained }
+    Parameterization { named, optimizer, form: Form::Native, abc: Rc::new(abc), epsilon, weight_decay, untrained }
 }

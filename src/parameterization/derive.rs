@@ -225,7 +225,7 @@ fn reconcile(
     let hole = |demand: &&Demand| is_hole(calculus, demand.node);
     let entry = match demands.iter().filter_map(fixed).min() {
         Some(entry) => entry,
-        None if demands.iter().all(|demand| hole(demand)) => Size::one(),
+        None if demands.iter().all(hole) => Size::one(),
         None => demands
             .iter()
             .filter(|demand| !hole(demand))

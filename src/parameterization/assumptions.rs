@@ -1,0 +1,67 @@
+//! What a scaling table takes for granted, in words, so that a reader can see whether it is his case.
+
+use super::Named;
+use crate::graph::Graph;
+use crate::optimizer::Optimizer;
+use crate::size::analysis::Calculus;
+use crate::size::change::{Alignment, Readout};
+
+/// The assumptions in force.
+pub fn assumptions(calculus: &Calculus, named: Named, optimizer: Optimizer) -> Vec<String> {
+    let graph = calculus.graph();
+    let mut list = vec![limits(graph)];
+    list.extend(repetitions(graph));
+    list.push("batch size and number of steps: Θ(1); data: entries of size 1, correlated".into());
+    list.push(match calculus.convention.alignment {
+        Alignment::Full => "updates: aligned with activations over the whole fan-in".into(),
+        Alignment::None => "updates: not aligned with activations (square root of the fan-in)".into(),
+    });
+    list.push(match calculus.convention.readout {
+        Readout::Aligned => "readouts: initial weights align with changed features (strict stability)".into(),
+        Readout::Independent => "readouts: initial weights do not align with changed features".into(),
+    });
+    list.extend(rates(named));
+    list.push(steps(optimizer).into());
+    if graph.ids().any(|id| graph.written_multiplier(id).is_some() && calculus.before_loss[id.index()]) {
+        list.push("written multipliers: kept as they stand".into());
+    }
+    list
+}
+
+fn limits(graph: &Graph) -> String {
+    let names: Vec<_> = graph.scales.iter().map(|scale| scale.name.as_str()).collect();
+    match names.as_slice() {
+        [] => "nothing grows: every exponent is 0".into(),
+        [only] => format!("limit: {only} goes to infinity; all else is Θ(1)"),
+        [..] => format!("limits: {} go to infinity in this order; all else is Θ(1)", names.join(", ")),
+    }
+}
+
+/// Symbols that count repetitions only.
+fn repetitions(graph: &Graph) -> Option<String> {
+    let names = graph.symbol_names();
+    let growing = graph.blocks.iter().filter(|block| !block.count.is_finite());
+    let mut counts: Vec<String> = growing.map(|block| block.count.display(&names).to_string()).collect();
+    counts.sort();
+    counts.dedup();
+    let list = counts.join(", ");
+    (!counts.is_empty()).then(|| format!("repetitions ({list}): the count enters no exponent of a width parameterization"))
+}
+
+fn rates(named: Named) -> Option<String> {
+    match named {
+        Named::Sp => Some("learning rates: constant, as frameworks leave them".into()),
+        Named::Ntk | Named::MeanField => Some("learning rates: the largest stable ones, per parameter".into()),
+        Named::Mup => None,
+    }
+}
+
+fn steps(optimizer: Optimizer) -> &'static str {
+    match optimizer {
+        Optimizer::Sgd => "optimizer: steps proportional to the gradient; momentum constant",
+        Optimizer::Adam => "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight",
+        Optimizer::AdamW => {
+            "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight (torch AdamW)"
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Equivalent ways of writing one parameterization.
+//!
+//! The published muP tables look different and are one parameterization: a gauge shift (see [`crate::abc`]) moves a factor between
+//! multiplier, initialization and learning rate. A form says where the factors shall stand.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Parameterization;
+use crate::abc::Abc;
+use crate::dim::Monomial;
+use crate::graph::{Init, Multiplier, Op, ParamId};
+use crate::rational::Rational;
+use crate::shape::Site;
+use crate::size::analysis::Calculus;
+
+/// Where the factors of a parameterization stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As the parameterization defines or derives it. For muP: no multipliers where none is needed (TP-V Table 3).
+    #[default]
+    Native,
+    /// Readouts start with entries of size 1 behind a multiplier (TP-V Table 8; what microsoft/mup does).
+    OutputMultiplier,
+    /// Square roots on both sides: every matrix starts with one over the square root of a width (TP-IV Table 1, TP-V Table 9).
+    Symmetric,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Form; 3] = [Form::Native, Form::OutputMultiplier, Form::Symmetric];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Native => "native",
+            Form::OutputMultiplier => "output-multiplier",
+            Form::Symmetric => "symmetric",
+        }
+    }
+
+    /// Where readers may have seen it.
+    pub fn source(self) -> &'static str {
+        match self {
+            Form::Native => "as derived; for muP the form of TP-V Table 3",
+            Form::OutputMultiplier => "TP-V Table 8, microsoft/mup",
+            Form::Symmetric => "TP-IV Table 1, TP-V Table 9",
+        }
+    }
+
+    /// The size that a parameter's initial entries shall have, if the form has a say.
+    fn entry(self, site: &Site) -> Option<Monomial> {
+        let minus_half = Rational::HALF.neg()?;
+        match (self, site.fan_in.is_one(), site.fan_out.is_one()) {
+            (Form::Native, _, _) | (_, true, true) | (_, false, false) => None,
+            (Form::OutputMultiplier, false, true) => Some(Monomial::one()),
+            (Form::OutputMultiplier, true, false) => None,
+            (Form::Symmetric, false, true) => site.fan_in.pow(minus_half),
+            (Form::Symmetric, true, false) => site.fan_out.pow(minus_half),
+        }
+    }
+
+    /// The same parameterization in this form. Parameters that are used more than once, start as constants or stand behind a written
+    /// multiplier stay as they are.
+    pub fn apply(self, calculus: &Calculus, given: &Parameterization) -> Parameterization {
+        let mut shifted = given.clone();
+        let mut abc: Abc = given.abc.as_ref().clone();
+        for (param, _) in calculus.graph().param_ids() {
+            if let Some(factor) = self.shift(calculus, &abc, param) {
+                let own = &mut abc.params[param.index()];
+                *own = own.shift(&factor, given.optimizer).unwrap_or_else(|| own.clone());
+                let at = param.index();
+                shifted.epsilon[at] = shifted.epsilon[at].as_ref().and_then(|eps| eps.mul(&factor));
+                let trained = shifted.weight_decay[at].is_some();
+                shifted.weight_decay[at] = Monomial::one().div(&own.learning_rate).filter(|_| trained);
+            }
+        }
+        shifted.abc = abc.into();
+        shifted.form = self;
+        shifted
+    }
+
+    /// The factor that goes from a parameter's initialization into its multiplier.
+    fn shift(self, calculus: &Calculus, abc: &Abc, param: ParamId) -> Option<Monomial> {
+        let [site] = calculus.shaped.sites_of[param.index()][..] else { return None };
+        let site = &calculus.shaped.sites[site];
+        let open = !matches!(
+            calculus.graph().node(site.node).op,
+            Op::Contract { multiplier: Multiplier::Written(_) | Multiplier::Hole, .. }
+        );
+        let random = calculus.graph().param(param).init == Init::Random;
+        let entry = self.entry(site).filter(|_| open && random)?;
+        abc.params[param.index()].init_std.div(&entry)
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Not the name of a form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown form `{0}`; known are native, output-multiplier, symmetric")]
+pub struct UnknownForm(String);
+
+impl FromStr for Form {
+    type Err = UnknownForm;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Form::ALL.into_iter().find(|form| form.name() == name);
+        known.ok_or_else(|| UnknownForm(name.to_string()))
+    }
+}

@@ -1,0 +1,120 @@
+//! The scaling table: a parameterization with the names that a reader knows, ready to be printed.
+
+use super::{Form, Named, Parameterization, assumptions};
+use crate::dim::{Dim, Monomial};
+use crate::graph::{Init, NodeId, ParamId, ScaleSymbol};
+use crate::optimizer::Optimizer;
+use crate::size::analysis::Calculus;
+
+/// One parameter's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamRow {
+    /// Its path.
+    pub name: String,
+    /// What other tools call it.
+    pub external: Option<String>,
+    /// Its axis lengths.
+    pub shape: Vec<Dim>,
+    /// Its kinds of use.
+    pub role: String,
+    /// Whether it starts random or as a constant.
+    pub init: Init,
+    /// The factor in front.
+    pub multiplier: Monomial,
+    /// The standard deviation of its initial entries.
+    pub init_std: Monomial,
+    /// The learning rate; none if frozen.
+    pub learning_rate: Option<Monomial>,
+    /// eps; none if frozen or without one.
+    pub epsilon: Option<Monomial>,
+    /// Weight decay; none if frozen.
+    pub weight_decay: Option<Monomial>,
+}
+
+/// A multiplier in front of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiplierRow {
+    /// The tensor that it scales.
+    pub tensor: String,
+    /// The parameter whose use it is; none for a contraction of activations.
+    pub parameter: Option<String>,
+    /// The factor.
+    pub factor: Monomial,
+    /// Where in the graph.
+    pub node: NodeId,
+}
+
+/// A scaling table.
+#[derive(Clone, Debug)]
+pub struct ScalingTable {
+    /// The network's name.
+    pub network: String,
+    /// Whose rules.
+    pub parameterization: Named,
+    /// For which optimizer.
+    pub optimizer: Optimizer,
+    /// Where the factors stand.
+    pub form: Form,
+    /// What grows.
+    pub scales: Vec<ScaleSymbol>,
+    /// One row per parameter.
+    pub parameters: Vec<ParamRow>,
+    /// Multipliers in front of operations.
+    pub multipliers: Vec<MultiplierRow>,
+    /// What is taken for granted.
+    pub assumptions: Vec<String>,
+}
+
+impl ScalingTable {
+    /// The table of a parameterization.
+    pub fn new(calculus: &Calculus, found: &Parameterization) -> ScalingTable {
+        let graph = calculus.graph();
+        ScalingTable {
+            network: graph.name.clone(),
+            parameterization: found.named,
+            optimizer: found.optimizer,
+            form: found.form,
+            scales: graph.scales.clone(),
+            parameters: graph.param_ids().map(|(id, _)| row(calculus, found, id)).collect(),
+            multipliers: multipliers(calculus, found),
+            assumptions: assumptions::assumptions(calculus, found.named, found.optimizer),
+        }
+    }
+
+    /// The names of the scale symbols.
+    pub fn symbols(&self) -> Vec<String> {
+        self.scales.iter().map(|scale| scale.name.clone()).collect()
+    }
+}
+
+fn row(calculus: &Calculus, found: &Parameterization, id: ParamId) -> ParamRow {
+    let param = calculus.graph().param(id);
+    let scaling = &found.abc.params[id.index()];
+    ParamRow {
+        name: param.path.clone(),
+        external: param.external.clone(),
+        shape: param.shape.clone(),
+        role: calculus.shaped.role_name(id),
+        init: param.init,
+        multiplier: scaling.multiplier.clone(),
+        init_std: scaling.init_std.clone(),
+        learning_rate: (!param.frozen).then(|| scaling.learning_rate.clone()),
+        epsilon: found.epsilon[id.index()].clone(),
+        weight_decay: found.weight_decay[id.index()].clone(),
+    }
+}
+
+fn multipliers(calculus: &Calculus, found: &Parameterization) -> Vec<MultiplierRow> {
+    let graph = calculus.graph();
+    let row = |(node, factor): (&NodeId, &Monomial)| {
+        let count = graph.node(*node).operands.len();
+        let site = (0..count).find_map(|operand| calculus.shaped.site_at(*node, operand));
+        MultiplierRow {
+            tensor: graph.label(*node),
+            parameter: site.map(|site| graph.param(site.param).path.clone()),
+            factor: factor.clone(),
+            node: *node,
+        }
+    };
+    found.abc.contractions.iter().map(row).collect()
+}
