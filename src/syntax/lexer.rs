@@ -140,7 +140,8 @@ impl Lexemes {
 }
 
 fn lexeme(rest: Rest) -> Lexed<Lexeme> {
-    alt((blank, comment, slashes, habit, foreign, sign, number, word, text, single_quotes, unknown)).parse(rest)
+    alt((blank, word, number, text, comment, slashes, habit, foreign, sign, single_quotes, unknown))
+        .parse(rest)
 }
 
 fn blank(rest: Rest) -> Lexed<Lexeme> {
@@ -211,7 +212,8 @@ fn short_sign(rest: Rest) -> Lexed<Kind> {
 }
 
 fn number(rest: Rest) -> Lexed<Lexeme> {
-    let (after, first) = alt((recognize((digits, opt(point), opt(power))), recognize((point, opt(power))))).parse(rest)?;
+    let (after, first) =
+        alt((recognize((digits, opt(point), opt(power))), recognize((point, opt(power))))).parse(rest)?;
     if let Ok((after, _)) = letters(after) {
         return Ok((after, Lexeme::Slip(Some(Kind::Number), Slip::DigitsFirst)));
     }
@@ -291,15 +293,18 @@ impl Slip {
             Slip::Habit("") if taken == ";" => error("`;` is not part of the language".into())
                 .at(span, "leave it out")
                 .help("a statement ends where the next one starts"),
-            Slip::Habit("") => error("a byte order mark in the middle of the text".into()).at(span, "delete it"),
+            Slip::Habit("") => {
+                error("a byte order mark in the middle of the text".into()).at(span, "delete it")
+            }
             Slip::Habit(meant) => {
                 error(format!("`{shown}` is not part of the language")).at(span, format!("write `{meant}`"))
             }
-            Slip::Slashes => {
-                error(format!("`{}` does not begin a comment", &taken[..2])).at(span, "comments begin with `#`")
+            Slip::Slashes => error(format!("`{}` does not begin a comment", &taken[..2]))
+                .at(span, "comments begin with `#`"),
+            Slip::ForeignBlank => {
+                error(format!("a blank of a kind the language does not know ({})", code(taken)))
+                    .at(span, "replace it by a space")
             }
-            Slip::ForeignBlank => error(format!("a blank of a kind the language does not know ({})", code(taken)))
-                .at(span, "replace it by a space"),
             Slip::ForeignLetter => error(format!("`{shown}` cannot be a name"))
                 .at(span, format!("contains `{}`", taken.chars().find(|c| !c.is_ascii()).unwrap_or('?')))
                 .help("names are made of the letters a to z and A to Z, digits and `_`"),
@@ -307,12 +312,13 @@ impl Slip {
                 error(format!("`{shown}` cannot be a name")).at(span, "a name begins with a letter")
             }
             Slip::DigitsFirst => digits_first(&shown, span),
-            Slip::LeadingPoint => error("a number begins with a digit".into()).at(span, format!("write `0{shown}`")),
+            Slip::LeadingPoint => {
+                error("a number begins with a digit".into()).at(span, format!("write `0{shown}`"))
+            }
             Slip::Unterminated => error("a text that is never closed".into())
                 .at(span, "`\"` opens it, and the line ends before another `\"`"),
-            Slip::SingleQuotes => {
-                error("a text stands between double quotes".into()).at(span, format!("write `\"{}\"`", shown.trim_matches('\'')))
-            }
+            Slip::SingleQuotes => error("a text stands between double quotes".into())
+                .at(span, format!("write `\"{}\"`", shown.trim_matches('\''))),
         }
     }
 }

@@ -220,7 +220,11 @@ impl<'a> Tokens<'a> {
     /// The token's text, shortened for a message.
     fn shown(self) -> String {
         let text = self.slice();
-        if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(37).chain("...".chars()).collect() }
+        if text.chars().count() <= 40 {
+            text.to_owned()
+        } else {
+            text.chars().take(37).chain("...".chars()).collect()
+        }
     }
 
     /// An error in this place: what was expected and what was found. A sign of another language brings its advice along.
@@ -229,9 +233,9 @@ impl<'a> Tokens<'a> {
         match self.kind() {
             Kind::Foreign(Some(advice)) => error.at(self.span(), "not part of the language").help(advice),
             Kind::Foreign(None) => error.at(self.span(), "not part of the language"),
-            Kind::Keyword(keyword) => {
-                error.at(self.gap(), format!("expected {expected}")).help_if(keyword.place().map(str::to_owned))
-            }
+            Kind::Keyword(keyword) => error
+                .at(self.gap(), format!("expected {expected}"))
+                .help_if(keyword.place().map(str::to_owned)),
             _ => error.at(self.gap(), format!("expected {expected}")),
         }
     }
@@ -273,7 +277,11 @@ fn token<'a>(kind: Kind) -> impl Fn(Tokens<'a>) -> Parsed<'a, Token> {
 /// A token of this kind; anything else is an error.
 fn expect<'a>(kind: Kind, expected: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, Token> {
     move |input| {
-        if input.kind() == kind { Ok((input.next(), input.token())) } else { input.fail(input.unexpected(expected)) }
+        if input.kind() == kind {
+            Ok((input.next(), input.token()))
+        } else {
+            input.fail(input.unexpected(expected))
+        }
     }
 }
 

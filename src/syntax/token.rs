@@ -148,7 +148,9 @@ impl Keyword {
             Keyword::Shared => Some("`shared` stands behind the count: `repeat L shared { ... }`"),
             Keyword::As => Some("`as` labels a repetition, a call, or a parameter's external name"),
             Keyword::Over => Some("`over i` is an argument of a call: `softmax(x, over i)`"),
-            Keyword::In => Some("`in` stands behind data that are whole numbers: `input tokens[seq] in vocab`"),
+            Keyword::In => {
+                Some("`in` stands behind data that are whole numbers: `input tokens[seq] in vocab`")
+            }
             Keyword::Frozen => Some("`frozen` stands behind a parameter: `param w[n] = 0 frozen`"),
             _ => None,
         }
@@ -172,7 +174,9 @@ pub(super) fn pair_brackets(tokens: &mut [Token]) {
                     tokens[partner].partner = at as u32;
                 }
             }
-            Kind::Keyword(keyword) if keyword.begins_statement() && tokens[at].line_start => open.drop_lists(),
+            Kind::Keyword(keyword) if keyword.begins_statement() && tokens[at].line_start => {
+                open.drop_lists()
+            }
             _ => {}
         }
     }

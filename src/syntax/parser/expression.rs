@@ -136,7 +136,9 @@ fn no_expression(input: Tokens) -> Diagnostic {
         Kind::Plus => error.help("there is no `+` sign: leave it out"),
         Kind::Rest => error.help("`..` stands only in an index list: `x[.., i]`"),
         Kind::Text => error.help("a text stands only behind `use` and `as`"),
-        Kind::Open(Bracket::Square) => error.help("there are no list values; indices stand behind a name: `x[i]`"),
+        Kind::Open(Bracket::Square) => {
+            error.help("there are no list values; indices stand behind a name: `x[i]`")
+        }
         _ => error,
     }
 }
@@ -174,7 +176,11 @@ fn parenthesis(input: Tokens) -> Parsed<Expr> {
 
 fn unclosed_parenthesis(input: Tokens, open: Tokens) -> Diagnostic {
     let error = unclosed(input, open, "parenthesis", Bracket::Round);
-    if input.kind() == Kind::Comma { error.help("there are no tuples; in an index, `(h k)` is a group") } else { error }
+    if input.kind() == Kind::Comma {
+        error.help("there are no tuples; in an index, `(h k)` is a group")
+    } else {
+        error
+    }
 }
 
 fn call_or_name(input: Tokens) -> Parsed<Expr> {

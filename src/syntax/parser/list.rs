@@ -95,7 +95,9 @@ pub(super) fn unclosed(input: Tokens, open: Tokens, what: &str, bracket: Bracket
     let (start, close) = (bracket.open(), bracket.close());
     let message = format!("expected `{close}` to close the {what}, found {}", input.found());
     let error = match input.kind() {
-        Kind::Foreign(_) => return opened(input.unexpected(&format!("`,` or `{close}`")), open.span(), what, start),
+        Kind::Foreign(_) => {
+            return opened(input.unexpected(&format!("`,` or `{close}`")), open.span(), what, start);
+        }
         Kind::Close(_) => syntax(message).at(input.span(), format!("expected `{close}`")),
         _ => syntax(message).at(input.gap(), format!("expected `,` or `{close}`")),
     };

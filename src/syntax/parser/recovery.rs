@@ -33,7 +33,9 @@ pub(super) fn recover<'a>(start: Tokens<'a>, failed: Tokens<'a>) -> Tokens<'a> {
 /// Braces without an owner: a pair is jumped over as a whole, a run of unpaired ones is one mistake.
 fn past_stray_braces(start: Tokens) -> Option<Tokens> {
     let kind = start.kind();
-    if kind == OPEN && let Some(partner) = start.token().partner() {
+    if kind == OPEN
+        && let Some(partner) = start.token().partner()
+    {
         return Some(start.to(partner + 1));
     }
     if !matches!(kind, OPEN | CLOSE) {
@@ -105,7 +107,10 @@ pub(super) fn no_statement(input: Tokens) -> Diagnostic {
 /// Whether the token before could end an expression, so that the one here was perhaps meant to go on with it.
 fn follows_expression(input: Tokens) -> bool {
     let before = input.previous().map(|token| token.kind);
-    matches!(before, Some(Kind::Name | Kind::Number | Kind::Hole | Kind::Close(Bracket::Round | Bracket::Square)))
+    matches!(
+        before,
+        Some(Kind::Name | Kind::Number | Kind::Hole | Kind::Close(Bracket::Round | Bracket::Square))
+    )
 }
 
 fn name_alone(input: Tokens) -> Diagnostic {

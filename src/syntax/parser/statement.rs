@@ -11,7 +11,8 @@ use super::recovery::{assigns, no_statement, recover, unclosed_block};
 use super::{Parsed, Tokens, expect, keyword_as_name, name, syntax, text, token};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::{
-    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, Stmt, StmtKind,
+    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, Stmt,
+    StmtKind,
 };
 use crate::syntax::token::{Bracket, Keyword, Kind};
 
@@ -48,7 +49,9 @@ fn statement(input: Tokens) -> Parsed<StmtKind> {
     match input.kind() {
         Kind::Keyword(keyword) if assigns(input) => assignment_to_keyword(input, keyword),
         Kind::Keyword(keyword) => keyword_statement(input.next(), keyword),
-        Kind::Name if assigns(input) || input.kind_ahead(1) == Kind::Open(Bracket::Square) => assignment(input),
+        Kind::Name if assigns(input) || input.kind_ahead(1) == Kind::Open(Bracket::Square) => {
+            assignment(input)
+        }
         _ => input.mismatch(),
     }
 }
@@ -120,13 +123,21 @@ fn binding(input: Tokens) -> Parsed<Binding> {
 /// `NAME [ axes ] [ "in" expr ]`
 fn data(input: Tokens) -> Parsed<DataDecl> {
     let classes = opt(preceded(token(Kind::Keyword(Keyword::In)), expression));
-    map((name("the name of a tensor"), axes, classes), |(name, dims, classes)| DataDecl { name, dims, classes })
-        .parse(input)
+    map((name("the name of a tensor"), axes, classes), |(name, dims, classes)| DataDecl {
+        name,
+        dims,
+        classes,
+    })
+    .parse(input)
 }
 
 /// `[ "[" [ expr { "," expr } ] "]" ]`
 fn axes(input: Tokens) -> Parsed<Vec<Expr>> {
-    if input.kind() == Kind::Open(Bracket::Square) { list(input, &AXES, expression) } else { Ok((input, Vec::new())) }
+    if input.kind() == Kind::Open(Bracket::Square) {
+        list(input, &AXES, expression)
+    } else {
+        Ok((input, Vec::new()))
+    }
 }
 
 /// `NAME [ axes ] [ "=" expr ] [ "frozen" ] [ "as" STRING ]`
