@@ -8,7 +8,7 @@ mod expression;
 mod line;
 mod statement;
 
-use self::line::{Line, Piece};
+use self::line::Line;
 use super::ast::{Comment, File, Stmt};
 
 /// Prints a file in canonical form; `text` is what it was parsed from.
@@ -141,20 +141,22 @@ impl<'a> Printer<'a> {
     fn leaf(&mut self, text: &str, start: u32) {
         while let Some(comment) = self.comment_before(start) {
             let own_line = self.has_own_line(comment);
-            self.line.pieces.push(Piece::Comment { text: comment.text.clone(), own_line });
+            self.line.comment(comment.text.clone(), own_line);
         }
         self.line.push(text);
     }
 
     /// Items with commas between them, where a long line may be broken.
     fn separated<T>(&mut self, items: &[T], mut print: impl FnMut(&mut Self, &T)) {
+        self.line.open_list();
         for (at, item) in items.iter().enumerate() {
             if at > 0 {
                 self.word(",");
-                self.line.pieces.push(Piece::Break);
+                self.line.may_break();
             }
             print(self, item);
         }
+        self.line.close_list();
     }
 
     fn end_line(&mut self) {

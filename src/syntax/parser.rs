@@ -308,12 +308,18 @@ fn keyword_as_name(input: Tokens) -> Diagnostic {
 fn text<'a>(expected: &'static str) -> impl Fn(Tokens<'a>) -> Parsed<'a, Text> {
     move |input| match input.kind() {
         Kind::Text => {
-            let quoted = input.slice().trim_start_matches(['"', '\'']);
-            let value = quoted.trim_end_matches(['"', '\'']).to_owned();
+            // A text that was never closed lacks the second quote.
+            let quoted = input.slice();
+            let (quote, inside) = quoted.split_at(quoted.len().min(1));
+            let value = inside.strip_suffix(quote).unwrap_or(inside).to_owned();
             Ok((input.next(), Text { value, span: input.span() }))
         }
         Kind::Name if input.same_line() => {
-            let bare = input.shown();
+            let bare: String = input.context.text[input.token().start as usize..]
+                .chars()
+                .take_while(|c| c.is_ascii_graphic() && *c != '"')
+                .take(60)
+                .collect();
             input.fail(input.unexpected(expected).help(format!("put it between quotes: `\"{bare}\"`")))
         }
         _ => input.fail(input.unexpected(expected)),

@@ -216,6 +216,9 @@ impl OpenBrackets {
             return self.curly.pop();
         }
         if *self.count(bracket) == 0 {
+            // The wrong bracket still ends what it was meant to end.
+            let wrong = self.lists.pop();
+            wrong.into_iter().for_each(|(found, _)| *self.count(found) -= 1);
             return None;
         }
         while let Some((found, at)) = self.lists.pop() {

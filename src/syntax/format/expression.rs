@@ -206,8 +206,12 @@ impl Printer<'_> {
 
     /// The count of a repetition, in parentheses where its label would be taken for the instance name of a call.
     pub fn count(&mut self, count: &Expr, labelled: bool) {
-        let ambiguous = labelled && ends_with_call(count);
-        self.expression(count, if ambiguous { Binding::Primary } else { Binding::Product }, Room::Length);
+        if !labelled || !ends_with_call(count) {
+            return self.expression(count, Binding::Product, Room::Length);
+        }
+        self.word("(");
+        self.bare(count, Room::Length);
+        self.word(")");
     }
 }
 

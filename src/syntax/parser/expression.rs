@@ -175,7 +175,7 @@ fn parenthesis(input: Tokens) -> Parsed<Expr> {
 }
 
 fn unclosed_parenthesis(input: Tokens, open: Tokens) -> Diagnostic {
-    let error = unclosed(input, open, "parenthesis", Bracket::Round);
+    let error = unclosed(input, open, "parenthesis", "an operator", Bracket::Round);
     if input.kind() == Kind::Comma {
         error.help("there are no tuples; in an index, `(h k)` is a group")
     } else {
@@ -242,7 +242,7 @@ fn axis_names(open: Tokens) -> Parsed<Vec<Ident>> {
         let (after, next) = match rest.kind() {
             Kind::Name => name("an axis name")(rest)?,
             Kind::Comma | Kind::Colon => return rest.fail(bad_group(rest, open)),
-            _ => return rest.fail(unclosed(rest, open, "group of axes", Bracket::Round)),
+            _ => return rest.fail(unclosed(rest, open, "group of axes", "an axis name", Bracket::Round)),
         };
         names.push(next);
         rest = after;

@@ -49,10 +49,10 @@ fn items<'a, T>(
                 rest.context.report(missing_comma(rest, open, list));
             }
         } else {
-            return rest.fail(unclosed(rest, open, list.what, list.bracket));
+            return rest.fail(unclosed(rest, open, list.what, "`,`", list.bracket));
         }
         if rest.kind() == Kind::Close(list.bracket) {
-            rest.context.report(trailing_comma(rest, list));
+            rest.context.report(trailing_comma(rest, list.item));
             break;
         }
         let (after, found) = item(rest)?;
@@ -74,9 +74,10 @@ fn missing_comma(input: Tokens, open: Tokens, list: &List) -> Diagnostic {
         .at(open.span(), format!("in the {} that starts here", list.what))
 }
 
-fn trailing_comma(input: Tokens, list: &List) -> Diagnostic {
+/// `input` stands behind a comma that nothing follows.
+pub(super) fn trailing_comma(input: Tokens, item: &str) -> Diagnostic {
     let comma = input.previous().map_or(input.span(), |comma| input.span_of(comma));
-    syntax(format!("expected {} after `,`, found `{}`", list.item, list.bracket.close()))
+    syntax(format!("expected {item} after `,`, found {}", input.found()))
         .at(comma, "nothing follows this `,`")
         .help("leave it out: a list does not end with a comma")
 }
@@ -90,16 +91,16 @@ fn empty(open: Tokens, list: &List) -> Diagnostic {
     ))
 }
 
-/// The list that `open` starts is not closed where `input` stands.
-pub(super) fn unclosed(input: Tokens, open: Tokens, what: &str, bracket: Bracket) -> Diagnostic {
+/// What `open` starts is neither continued with `more` nor closed where `input` stands.
+pub(super) fn unclosed(input: Tokens, open: Tokens, what: &str, more: &str, bracket: Bracket) -> Diagnostic {
     let (start, close) = (bracket.open(), bracket.close());
     let message = format!("expected `{close}` to close the {what}, found {}", input.found());
     let error = match input.kind() {
         Kind::Foreign(_) => {
-            return opened(input.unexpected(&format!("`,` or `{close}`")), open.span(), what, start);
+            return opened(input.unexpected(&format!("{more} or `{close}`")), open.span(), what, start);
         }
         Kind::Close(_) => syntax(message).at(input.span(), format!("expected `{close}`")),
-        _ => syntax(message).at(input.gap(), format!("expected `,` or `{close}`")),
+        _ => syntax(message).at(input.gap(), format!("expected {more} or `{close}`")),
     };
     opened(error, open.span(), what, start)
 }

@@ -1,7 +1,7 @@
 //! Going on after an error, so that one mistake gives one message.
 //!
-//! A statement that fails is left at the next place where one surely starts: a statement's keyword or `NAME [...] =` at the start of a
-//! line, or the `}` of the block. Lists that the statement opened and that are closed further down are jumped over, since a new line inside
+//! A statement that fails is left at the next place where one seems to start: at the start of a line, a statement's keyword,
+//! `NAME [...] =`, or a name that stands as far left as the failed statement does; or the `}` of the block. Lists that the statement opened and that are closed further down are jumped over, since a new line inside
 //! them starts nothing; a block behind a broken head is read for its own errors.
 
 use super::statement::block;
@@ -17,12 +17,14 @@ pub(super) fn recover<'a>(start: Tokens<'a>, failed: Tokens<'a>) -> Tokens<'a> {
     if let Some(after) = past_stray_braces(start) {
         return after;
     }
+    // Measured once: a hostile line may begin with very many blanks.
+    let column = start.token().line_start.then(|| start.indentation());
     let mut rest = start;
     loop {
         let beyond = rest.at >= failed.at;
         match rest.kind() {
             Kind::End => return rest,
-            _ if beyond && rest.at > start.at && resumes(rest) => return rest,
+            _ if beyond && rest.at > start.at && resumes(rest, column) => return rest,
             OPEN if beyond => return past_block(rest),
             Kind::Open(_) => rest = rest.to(rest.token().partner().unwrap_or(rest.at) + 1),
             _ => rest = rest.next(),
@@ -63,11 +65,14 @@ fn past_block(open: Tokens) -> Tokens {
     }
 }
 
-fn resumes(input: Tokens) -> bool {
+/// Whether a statement seems to start here, after one that began in a line with this indentation.
+fn resumes(input: Tokens, column: Option<usize>) -> bool {
     match input.kind() {
         CLOSE => true,
         Kind::Keyword(keyword) => input.token().line_start && keyword.begins_statement(),
-        Kind::Name => input.token().line_start && assigns(input),
+        Kind::Name if input.token().line_start => {
+            assigns(input) || column.is_some_and(|column| input.indentation() <= column)
+        }
         _ => false,
     }
 }

@@ -6,10 +6,10 @@ use nom::combinator::{map, opt};
 use nom::sequence::preceded;
 
 use super::expression::{expression, indices, product};
-use super::list::{List, list};
+use super::list::{List, list, trailing_comma};
 use super::recovery::{assigns, no_statement, recover, unclosed_block};
 use super::{Parsed, Tokens, expect, keyword_as_name, name, syntax, text, token};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{
     Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, Stmt,
     StmtKind,
@@ -96,7 +96,12 @@ fn several<'a, T>(item: fn(Tokens<'a>) -> Parsed<'a, T>) -> impl Fn(Tokens<'a>) 
         let (mut rest, first) = item(input)?;
         let mut items = vec![first];
         while rest.kind() == Kind::Comma {
-            let (after, next) = item(rest.next())?;
+            rest = rest.next();
+            if !rest.same_line() && rest.kind() != Kind::Name {
+                rest.context.report(trailing_comma(rest, "another item"));
+                break;
+            }
+            let (after, next) = item(rest)?;
             items.push(next);
             rest = after;
         }
@@ -208,10 +213,7 @@ fn no_body(input: Tokens) -> Diagnostic {
     let error = input.unexpected("`{` and a body");
     match input.kind() {
         Kind::Colon | Kind::Equals => error.help("a body stands between braces: `{ ... }`"),
-        Kind::Name => {
-            let after_head = [Keyword::Shared, Keyword::As].map(|keyword| Keyword::ALL[keyword as usize].1);
-            error.help_if(crate::diagnostic::did_you_mean(input.slice(), after_head))
-        }
+        Kind::Name => error.help_if(did_you_mean(input.slice(), ["shared", "as"])),
         _ => error,
     }
 }
@@ -261,8 +263,15 @@ fn assignment(input: Tokens) -> Parsed<StmtKind> {
     let op = match rest.kind() {
         Kind::Equals => AssignOp::Set,
         Kind::PlusEquals => AssignOp::Add,
-        _ => return rest.fail(rest.unexpected("`=` or `+=`").at(target.span, "to assign to this")),
+        _ => return rest.fail(no_assignment(rest, input)),
     };
     let (rest, value) = expression(rest.next())?;
     Ok((rest, StmtKind::Assign(Assign { target, indices, op, value })))
+}
+
+/// `input` stands where `=` is missing, `target` at the name.
+fn no_assignment(input: Tokens, target: Tokens) -> Diagnostic {
+    let error = input.unexpected("`=` or `+=`").at(target.span(), "to assign to this");
+    let comma = format!("or a `,` is missing before `{}`", target.shown());
+    error.help_if(target.same_line().then_some(comma))
 }
