@@ -1,3 +1,7 @@
-//! The language: its tree ([`ast`]), its grammar (`parser`) and its canonical form (`format`).
+//! The language: its tree ([`ast`]), its grammar ([`parser`]) and its canonical form ([`format`](mod@format)).
 
 pub mod ast;
+pub mod format;
+mod lexer;
+pub mod parser;
+mod token;
