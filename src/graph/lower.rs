@@ -4,12 +4,12 @@
 //! definitions (every call is a copy of the body in a scope of its own), and turns index equations into operations. `repeat` is
 //! never unrolled: its body is lowered once, between [`Op::Carry`](super::Op::Carry) and [`Op::Exit`](super::Op::Exit) nodes.
 //!
-//! **Index equations.** An [`Equation`] holds the letters of one statement: each has one length, and is *held* while something
+//! **Index equations.** An [`Equation`](equation::Equation) holds the letters of one statement: each has one length, and is *held* while something
 //! outside of the expression at hand still needs it (the left side, another factor, an `over`). A product sums the letters that
 //! nothing holds, pairwise from the left; a term sums what is left over. A tensor without letters is *whole*: whole tensors line
 //! up at their last axes, and take the letters of the left side, in order, where they meet a tensor that has some.
 //!
-//! **Errors.** A failed expression has been [`Reported`]; the name that it would have given is bound to [`Value::Poison`], so that
+//! **Errors.** A failed expression has been [`Reported`]; the name that it would have given is bound to [`Value::Poison`](environment::Value::Poison), so that
 //! one mistake is one error and the rest of the text is still checked.
 //!
 //! **Limits.** Work and operations are bounded by a multiple of the length of the text, whatever definitions call what; nesting
@@ -41,8 +41,7 @@ use crate::source::{FileId, Span};
 use crate::syntax::ast;
 
 use super::{Graph, NodeId, Scope, ScopeId};
-use environment::{Binding, Frame, Value};
-use equation::Equation;
+use environment::{Binding, Frame};
 
 /// One parsed text.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +111,9 @@ struct Lowering<'a> {
     /// Scale symbols and dims, by the file they are seen in.
     constants: HashMap<FileId, HashMap<&'a str, Binding<'a>>>,
     definitions: Vec<&'a ast::Def>,
+    /// What the prelude defines, by name; it sees nothing else.
+    prelude_names: HashMap<&'a str, usize>,
+    /// What the spec and the files it uses define.
     definition_names: HashMap<&'a str, usize>,
     /// The main text and the calls that are being expanded, innermost last.
     frames: Vec<Frame<'a>>,
@@ -120,6 +122,8 @@ struct Lowering<'a> {
     symbols: Vec<String>,
     /// Tensors that hold whole numbers below a length.
     classes: HashMap<NodeId, Dim>,
+    /// The node of every parameter.
+    param_nodes: Vec<NodeId>,
     /// Which nodes depend on a parameter.
     trained: Vec<bool>,
     /// The names that are taken in a scope.
@@ -149,11 +153,13 @@ impl<'a> Lowering<'a> {
             prelude_end: program.prelude.iter().map(|unit| unit.file.0 + 1).max().unwrap_or(0),
             constants: HashMap::new(),
             definitions: Vec::new(),
+            prelude_names: HashMap::new(),
             definition_names: HashMap::new(),
             frames: vec![Frame::new(program.main.file, ScopeId(0))],
             bases: Vec::new(),
             symbols: Vec::new(),
             classes: HashMap::new(),
+            param_nodes: Vec::new(),
             trained: Vec::new(),
             taken: HashMap::new(),
             external: Vec::new(),

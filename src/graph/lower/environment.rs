@@ -152,7 +152,8 @@ impl<'a> Lowering<'a> {
 
     /// The function of a name, unless the name stands for something else.
     pub(super) fn function_named(&self, name: &str) -> Option<Function> {
-        let definition = self.definition_names.get(name).copied().map(Function::Definition);
+        let own = self.definition_names.get(name).filter(|_| !self.in_prelude(self.frame().file));
+        let definition = own.or_else(|| self.prelude_names.get(name)).copied().map(Function::Definition);
         definition
             .or_else(|| Builtin::named(name).map(Function::Builtin))
             .or_else(|| Func::named(name).map(Function::Elementwise))
@@ -179,7 +180,8 @@ impl<'a> Lowering<'a> {
     /// Every name that can be called.
     fn function_names(&self) -> impl Iterator<Item = &str> {
         let functions = Func::ALL.iter().map(|func| func.name());
-        self.definition_names.keys().copied().chain(functions).chain(Builtin::ALL.iter().map(|own| own.name()))
+        let definitions = self.definition_names.keys().chain(self.prelude_names.keys()).copied();
+        definitions.chain(functions).chain(Builtin::ALL.iter().map(|own| own.name()))
     }
 
     fn unknown_function(&mut self, ident: &Ident) -> Reported {

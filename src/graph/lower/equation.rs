@@ -209,7 +209,7 @@ impl<'a> Equation<'a> {
     }
 
     /// The axes of a whole tensor as the left side names them; `None` if it names another number of axes.
-    fn positional(&mut self, rank: usize) -> Option<Axes> {
+    pub(super) fn positional(&mut self, rank: usize) -> Option<Axes> {
         let left = self.left.clone()?;
         let letters = left.iter().filter(|place| **place != Place::Rest).count();
         let has_rest = letters < left.len();

@@ -39,6 +39,11 @@ pub(super) fn rational(number: &Scalar) -> Option<Rational> {
     (number.roots.is_empty() && number.powers.is_one()).then_some(number.coefficient)
 }
 
+/// Whether an exponent is beyond what is computed with.
+fn is_too_fine(power: Rational) -> bool {
+    power.numerator().abs() > FINEST_EXPONENT || power.denominator() > FINEST_EXPONENT
+}
+
 impl<'a> Lowering<'a> {
     /// The sum of two numbers.
     pub(super) fn number_sum(
@@ -72,7 +77,7 @@ impl<'a> Lowering<'a> {
 
     /// A number to a power.
     pub(super) fn number_power(&mut self, base: &Scalar, power: Rational, span: Span) -> Lowered<Scalar> {
-        if power.numerator().abs() > FINEST_EXPONENT || power.denominator() > FINEST_EXPONENT {
+        if is_too_fine(power) {
             return Err(self.too_fine(power, span));
         }
         if base.coefficient.is_negative() && power.denominator() != 1 {
@@ -86,10 +91,9 @@ impl<'a> Lowering<'a> {
 
     /// Refuses numbers whose exponents or roots get out of hand.
     fn check_fine(&mut self, number: Scalar, span: Span) -> Lowered<Scalar> {
-        let exponents = number.powers.iter().map(|(_, power)| power);
-        let mut exponents = exponents.chain(number.roots.iter().map(|(_, power)| *power));
-        let bad = exponents.find(|power| power.numerator().abs() > FINEST_EXPONENT || power.denominator() > FINEST_EXPONENT);
-        if let Some(power) = bad {
+        let powers = number.powers.iter().map(|(_, power)| power);
+        let exponents: Vec<Rational> = powers.chain(number.roots.iter().map(|(_, power)| *power)).collect();
+        if let Some(power) = exponents.into_iter().find(|power| is_too_fine(*power)) {
             return Err(self.too_fine(power, span));
         }
         if number.roots.len() > MOST_ROOTS {
