@@ -11,6 +11,7 @@
 //! [`NodeId`] and [`ParamId`].
 
 pub mod func;
+pub mod lower;
 pub mod op;
 pub mod walk;
 

@@ -6,8 +6,14 @@ pub mod dim;
 pub mod graph;
 pub mod optimizer;
 pub mod parameterization;
+pub mod loader;
+pub mod network;
+pub mod prelude;
 pub mod rational;
 pub mod shape;
 pub mod size;
 pub mod source;
 pub mod syntax;
+
+pub use loader::Loader;
+pub use network::{Network, compile, compile_with};
