@@ -38,7 +38,8 @@ impl Target {
             let (name, value) = text.split_once('=').ok_or_else(form)?;
             let value: Rational = value.trim().parse().map_err(|_| form())?;
             let name = name.trim();
-            let at = scales.iter().position(|scale| scale.name == name).ok_or_else(|| unknown(name, scales))?;
+            let at =
+                scales.iter().position(|scale| scale.name == name).ok_or_else(|| unknown(name, scales))?;
             if values[at].replace(value).is_some() {
                 return Err(TargetError::Twice(name.into()));
             }
@@ -46,14 +47,19 @@ impl Target {
                 return Err(TargetError::NotPositive(name.into()));
             }
         }
-        let values: Vec<_> = values.iter().zip(scales).map(|(value, scale)| value.unwrap_or(scale.base)).collect();
-        let ratios = values.iter().zip(scales).map(|(value, scale)| float(*value) / float(scale.base)).collect();
+        let values: Vec<_> =
+            values.iter().zip(scales).map(|(value, scale)| value.unwrap_or(scale.base)).collect();
+        let ratios =
+            values.iter().zip(scales).map(|(value, scale)| float(*value) / float(scale.base)).collect();
         Ok(Target { ratios, values })
     }
 
     /// The factor by which a power differs from its value at the base: (value / base)^exponent, over all symbols.
     pub fn factor(&self, power: &Monomial) -> f64 {
-        power.iter().map(|(symbol, exponent)| self.ratios[usize::from(symbol.0)].powf(float(exponent))).product()
+        power
+            .iter()
+            .map(|(symbol, exponent)| self.ratios[usize::from(symbol.0)].powf(float(exponent)))
+            .product()
     }
 }
 

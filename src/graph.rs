@@ -175,6 +175,9 @@ pub struct Carried {
     pub exit: NodeId,
 }
 
+/// How far a node without a name looks for one that has it.
+const NAMELESS: usize = 6;
+
 /// A network as operations on tensors.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -290,14 +293,34 @@ impl Graph {
         names.join(".")
     }
 
-    /// The name of a node for a reader: its path if the spec names it, else its number.
+    /// The name of a node for a reader: its path if the spec names it, else that of the parameter it is or of the tensor it
+    /// goes into, with its number.
     pub fn label(&self, id: NodeId) -> String {
+        if let Some(path) = self.named(id) {
+            return path;
+        }
+        if let Op::Param(param) = self.node(id).op {
+            return self.param(param).path.clone();
+        }
+        let mut at = id;
+        for _ in 0..NAMELESS {
+            let Some((consumer, _)) = self.consumers(at).last() else { break };
+            if let Some(path) = self.named(consumer) {
+                return format!("{path}%{}", id.index());
+            }
+            at = consumer;
+        }
+        format!("%{}", id.index())
+    }
+
+    /// The path of a node that the spec names.
+    pub fn named(&self, id: NodeId) -> Option<String> {
         let node = self.node(id);
-        let Some(name) = &node.name else { return format!("%{}", id.index()) };
-        match self.scope_path(node.scope) {
+        let name = node.name.as_ref()?;
+        Some(match self.scope_path(node.scope) {
             path if path.is_empty() => name.to_string(),
             path => format!("{path}.{name}"),
-        }
+        })
     }
 
     /// The names of the scale symbols, for printing.

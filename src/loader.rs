@@ -39,8 +39,21 @@ pub struct Loaded {
 }
 
 /// Reads a spec and all that it uses into `sources`.
-pub fn load(name: &str, source: &str, loader: &mut dyn Loader, sources: &mut SourceMap) -> Result<Loaded, Vec<Diagnostic>> {
-    let mut reading = Reading { loader, sources, files: Vec::new(), bytes: 0, errors: Vec::new(), known: HashMap::new(), open: Vec::new() };
+pub fn load(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    sources: &mut SourceMap,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut reading = Reading {
+        loader,
+        sources,
+        files: Vec::new(),
+        bytes: 0,
+        errors: Vec::new(),
+        known: HashMap::new(),
+        open: Vec::new(),
+    };
     reading.read(name.to_string(), source.to_string());
     match reading.errors.is_empty() {
         true => Ok(Loaded { files: reading.files, bytes: reading.bytes }),

@@ -44,7 +44,12 @@ pub fn compile_with(name: &str, source: &str, loader: &mut dyn Loader) -> Result
     }
 }
 
-fn graph(name: &str, source: &str, loader: &mut dyn Loader, sources: &mut SourceMap) -> Result<Graph, Vec<Diagnostic>> {
+fn graph(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    sources: &mut SourceMap,
+) -> Result<Graph, Vec<Diagnostic>> {
     let loaded = load(name, source, loader, sources)?;
     let mut units: Vec<Unit> = loaded.files.iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let Some(main) = units.pop() else { return Ok(Graph::default()) };

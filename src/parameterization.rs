@@ -147,5 +147,13 @@ fn complete(calculus: &Calculus, named: Named, optimizer: Optimizer, abc: Abc) -
             untrained.push(id);
         }
     }
-    Parameterization { named, optimizer, form: Form::Native, abc: Rc::new(abc), epsilon, weight_decay, untrained }
+    Parameterization {
+        named,
+        optimizer,
+        form: Form::Native,
+        abc: Rc::new(abc),
+        epsilon,
+        weight_decay,
+        untrained,
+    }
 }

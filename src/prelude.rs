@@ -13,15 +13,8 @@ macro_rules! prelude {
 }
 
 /// The texts, with their names.
-pub const TEXTS: [(&str, &str); 7] = prelude![
-    "attention.mup",
-    "conv.mup",
-    "embedding.mup",
-    "linear.mup",
-    "loss.mup",
-    "mlp.mup",
-    "norm.mup",
-];
+pub const TEXTS: [(&str, &str); 7] =
+    prelude!["attention.mup", "conv.mup", "embedding.mup", "linear.mup", "loss.mup", "mlp.mup", "norm.mup",];
 
 /// The texts as the first sources of a compilation.
 pub fn sources() -> SourceMap {

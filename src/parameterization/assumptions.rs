@@ -45,13 +45,16 @@ fn repetitions(graph: &Graph) -> Option<String> {
     counts.sort();
     counts.dedup();
     let list = counts.join(", ");
-    (!counts.is_empty()).then(|| format!("repetitions ({list}): the count enters no exponent of a width parameterization"))
+    (!counts.is_empty())
+        .then(|| format!("repetitions ({list}): the count enters no exponent of a width parameterization"))
 }
 
 fn rates(named: Named) -> Option<String> {
     match named {
         Named::Sp => Some("learning rates: constant, as frameworks leave them".into()),
-        Named::Ntk | Named::MeanField => Some("learning rates: the largest stable ones, per parameter".into()),
+        Named::Ntk | Named::MeanField => {
+            Some("learning rates: the largest stable ones, per parameter".into())
+        }
         Named::Mup => None,
     }
 }
@@ -59,7 +62,9 @@ fn rates(named: Named) -> Option<String> {
 fn steps(optimizer: Optimizer) -> &'static str {
     match optimizer {
         Optimizer::Sgd => "optimizer: steps proportional to the gradient; momentum constant",
-        Optimizer::Adam => "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight",
+        Optimizer::Adam => {
+            "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight"
+        }
         Optimizer::AdamW => {
             "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight (torch AdamW)"
         }

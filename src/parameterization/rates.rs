@@ -7,16 +7,15 @@
 use super::{Failure, Unbounded};
 use crate::abc::Abc;
 use crate::graph::walk::{Adjoint, backpropagate};
-use crate::graph::{Block, BlockId, Graph, NodeId, Op, ParamId};
+use crate::graph::{Block, BlockId, Graph, NodeId, Op, Param, ParamId};
 use crate::optimizer::Optimizer;
-use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
-use crate::size::backward::{Steps, When, gradients};
+use crate::size::backward::{Steps, When, gradients, step};
 use crate::size::change::Changes;
 use crate::size::forward;
-use crate::size::term::Largest;
+use crate::size::term::{Largest, Quantity};
 
 /// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
 pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Size>> {
@@ -148,7 +147,7 @@ fn affordable_steps(
         let front = forward::multiplier(calculus.graph(), abc, site.node);
         Some(request(calculus, site, afforded, reached).div(&front))
     };
-    let step = |(id, param): (ParamId, &crate::graph::Param)| {
+    let step = |(id, param): (ParamId, &Param)| {
         let steps = calculus.shaped.sites_of(id).filter_map(site_step);
         if param.frozen { Size::Zero } else { steps.min().unwrap_or(Size::Zero) }
     };
@@ -191,7 +190,7 @@ pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> 
     let backward = calculus.backward(abc, &initial, &initial, When::Fresh);
     let nothing = vec![Size::Zero; abc.params.len()];
     let fresh = of_params(calculus.graph(), &gradients(backward, Steps::Given(&nothing), calculus.seeds()));
-    let steps = steps_of(abc, optimizer, &fresh);
+    let steps = steps_of(calculus.graph(), abc, optimizer, &fresh);
     let training = training_gradients(calculus, abc, &initial, &reached, &steps);
     let own = |(id, param): (usize, Size)| {
         let gradient = if param.is_zero() { &training[id] } else { &param };
@@ -201,13 +200,11 @@ pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> 
 }
 
 /// The steps that a parameterization makes for given gradients.
-fn steps_of(abc: &Abc, optimizer: Optimizer, gradients: &[Size]) -> Vec<Size> {
-    let power = optimizer.gradient_power();
-    let step = |(scaling, gradient): (&crate::abc::ParamScaling, &Size)| {
-        let own = Size::from(&scaling.multiplier);
-        let rate = Size::from(&scaling.learning_rate);
-        rate.mul(&own).mul(&own.mul(gradient).pow(power))
+fn steps_of(graph: &Graph, abc: &Abc, optimizer: Optimizer, gradients: &[Size]) -> Vec<Size> {
+    let step = |(id, param): (ParamId, &Param)| {
+        let gradient = (Quantity::Constant, gradients[id.index()].clone());
+        let moved = || Largest::of(|terms| step(abc, id, optimizer, gradient, terms));
+        if param.frozen { Size::Zero } else { moved() }
     };
-    debug_assert!(power <= Rational::ONE);
-    abc.params.iter().zip(gradients).map(step).collect()
+    graph.param_ids().map(step).collect()
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::graph::{Graph, Init, NodeId, Op, ParamId};
+use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, exceeds};
@@ -195,22 +196,30 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
     for id in tensors(calculus) {
         let own = &sizes.initial[id.index()];
         let inherited = inherited(calculus, sizes, id, &excused);
-        excused[id.index()] =
-            own.vanishes() && (inherited.is_some() || !calculus.shaped.infinite[id.index()]);
+        let site = preactivation(calculus, id).filter(|_| !into_normalization(calculus, id));
+        let least = site.map(|site| inherited.clone().unwrap_or_else(Size::one).mul(&narrowing(site)));
+        let finite = !calculus.shaped.infinite[id.index()];
+        let may_vanish = finite || inherited.is_some() || least.as_ref().is_some_and(|least| own >= least);
+        excused[id.index()] = own.vanishes() && may_vanish;
         let problem =
             |fault, allowed: Size| Problem { node: id, fault, size: own.clone(), allowed, through: None };
-        if let Some(allowed) = calculus.allowed(id, &sizes.initial).filter(|allowed| own > allowed) {
-            problems.push(problem(Fault::GrowsAtInit, allowed));
-        } else if is_preactivation(calculus, id) && !into_normalization(calculus, id) {
-            let required = inherited.unwrap_or_else(Size::one);
-            if *own < required {
-                problems.push(problem(Fault::VanishesAtInit, required));
-            } else if *own > required && required.is_one() {
-                problems.push(problem(Fault::GrowsAtInit, required));
-            }
+        let most = calculus
+            .allowed(id, &sizes.initial)
+            .map(|most| if site.is_some() { most.min(Size::one()) } else { most });
+        match (most, least) {
+            (Some(most), _) if *own > most => problems.push(problem(Fault::GrowsAtInit, most)),
+            (_, Some(least)) if *own < least => problems.push(problem(Fault::VanishesAtInit, least)),
+            (_, _) => {}
         }
     }
     problems
+}
+
+/// How far a preactivation may vanish because its weight ends in fewer units than it starts from, (M/N)^(1/2): what is 1 for square
+/// layers and n^(-1/2) for a bottleneck of finite width, which may vanish altogether, has its continuation in between.
+fn narrowing(site: &Site) -> Size {
+    let ratio = Size::from(&site.fan_out).div(&Size::from(&site.fan_in));
+    ratio.min(Size::one()).pow(Rational::HALF)
 }
 
 /// The size that a tensor has because a tensor without growing axes, or one of zeros, vanishes before it.
@@ -220,14 +229,13 @@ fn inherited(calculus: &Calculus, sizes: &Sizes, id: NodeId, excused: &[bool]) -
     excused.map(|operand| sizes.initial[operand.index()].clone()).min()
 }
 
-/// The output of a weight, with an axis that grows; weights that start as constants are exempt.
-fn is_preactivation(calculus: &Calculus, id: NodeId) -> bool {
+/// The weight of which a tensor is the preactivation: its output, with an axis that grows. Weights that start as constants are exempt.
+fn preactivation<'c>(calculus: &'c Calculus, id: NodeId) -> Option<&'c Site> {
     let count = calculus.graph().node(id).operands.len();
     let mut weights = (0..count).filter_map(|operand| calculus.shaped.site_at(id, operand));
-    let contracts = |site: &Site| site.contracts && calculus.graph().param(site.param).init == Init::Random;
-    calculus.shaped.infinite[id.index()]
-        && calculus.bounds[id.index()] != Bound::Unused
-        && weights.any(contracts)
+    let contracts = |site: &&Site| site.contracts && calculus.graph().param(site.param).init == Init::Random;
+    let found = weights.find(contracts);
+    found.filter(|_| calculus.shaped.infinite[id.index()] && calculus.bounds[id.index()] != Bound::Unused)
 }
 
 /// Whether a tensor goes straight into normalizations: through nothing but biases, factors and rearrangements.

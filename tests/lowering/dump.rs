@@ -11,13 +11,27 @@ pub fn dump(graph: &Graph) -> String {
     for (at, param) in graph.params.iter().enumerate() {
         let frozen = if param.frozen { " frozen" } else { "" };
         let external = param.external.as_deref().map(|name| format!(" as {name}")).unwrap_or_default();
-        let _ = writeln!(text, "p{at} {} {} {:?}{frozen}{external}", param.path, shape(graph, &param.shape), param.init);
+        let _ = writeln!(
+            text,
+            "p{at} {} {} {:?}{frozen}{external}",
+            param.path,
+            shape(graph, &param.shape),
+            param.init
+        );
     }
     for (at, block) in graph.blocks.iter().enumerate() {
         let carried: Vec<String> = block
             .carried
             .iter()
-            .map(|one| format!("%{} -> %{} .. %{} -> %{}", one.enter.index(), one.carry.index(), one.next.index(), one.exit.index()))
+            .map(|one| {
+                format!(
+                    "%{} -> %{} .. %{} -> %{}",
+                    one.enter.index(),
+                    one.carry.index(),
+                    one.next.index(),
+                    one.exit.index()
+                )
+            })
             .collect();
         let _ = writeln!(
             text,
@@ -33,7 +47,8 @@ pub fn dump(graph: &Graph) -> String {
     for id in graph.ids() {
         let node = graph.node(id);
         let name = node.name.as_ref().map(|_| format!("{} ", graph.label(id))).unwrap_or_default();
-        let _ = writeln!(text, "%{} {name}{} = {}", id.index(), shape(graph, &node.shape), operation(graph, id));
+        let _ =
+            writeln!(text, "%{} {name}{} = {}", id.index(), shape(graph, &node.shape), operation(graph, id));
     }
     let outputs: Vec<String> = graph.outputs.iter().map(|id| format!("%{}", id.index())).collect();
     let _ = writeln!(text, "outputs {} loss {:?}", outputs.join(" "), graph.loss.map(|id| id.index()));
@@ -47,7 +62,8 @@ fn shape(graph: &Graph, shape: &[Dim]) -> String {
 }
 
 fn operands(graph: &Graph, id: NodeId) -> String {
-    let operands: Vec<String> = graph.node(id).operands.iter().map(|one| format!("%{}", one.index())).collect();
+    let operands: Vec<String> =
+        graph.node(id).operands.iter().map(|one| format!("%{}", one.index())).collect();
     operands.join(" ")
 }
 

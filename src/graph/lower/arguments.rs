@@ -28,7 +28,12 @@ impl<'a> Arguments<'a> {
 
 impl<'a> Lowering<'a> {
     /// Matches arguments with formals, each a name and whether it must be given.
-    pub(super) fn arguments(&mut self, call: &'a Call, formals: &[(&str, bool)], over: bool) -> Lowered<Arguments<'a>> {
+    pub(super) fn arguments(
+        &mut self,
+        call: &'a Call,
+        formals: &[(&str, bool)],
+        over: bool,
+    ) -> Lowered<Arguments<'a>> {
         let before = self.errors.len();
         let mut arguments = Arguments { values: vec![None; formals.len()], over: None };
         let mut next = 0;
@@ -63,7 +68,10 @@ impl<'a> Lowering<'a> {
             let names: Vec<String> = formals.iter().map(|(name, _)| format!("`{name}`")).collect();
             let error = Diagnostic::new(Stage::Names, format!("`{callee}` is given too many arguments"))
                 .at(span, "one too many")
-                .note(format!("it takes {}", if names.is_empty() { "nothing".to_string() } else { names.join(", ") }));
+                .note(format!(
+                    "it takes {}",
+                    if names.is_empty() { "nothing".to_string() } else { names.join(", ") }
+                ));
             self.report(error);
             return;
         };
@@ -80,17 +88,35 @@ impl<'a> Lowering<'a> {
         let names: Vec<String> = formals.iter().map(|(name, _)| format!("`{name}`")).collect();
         let error = Diagnostic::new(Stage::Names, format!("`{callee}` has no argument `{given}`"))
             .at(name.span, "no such argument")
-            .note(format!("it takes {}", if names.is_empty() { "nothing".to_string() } else { names.join(", ") }))
+            .note(format!(
+                "it takes {}",
+                if names.is_empty() { "nothing".to_string() } else { names.join(", ") }
+            ))
             .help_if(did_you_mean(given, formals.iter().map(|(name, _)| *name)));
         self.report(error);
     }
 
-    fn place_over(&mut self, call: &Call, arguments: &mut Arguments<'a>, allowed: bool, letters: &'a [Ident], span: Span) {
+    fn place_over(
+        &mut self,
+        call: &Call,
+        arguments: &mut Arguments<'a>,
+        allowed: bool,
+        letters: &'a [Ident],
+        span: Span,
+    ) {
         let callee = &call.callee.name;
         if !allowed {
-            self.names_error(format!("`{callee}` has no axis to go over"), span, "`over` belongs to functions along an axis");
+            self.names_error(
+                format!("`{callee}` has no axis to go over"),
+                span,
+                "`over` belongs to functions along an axis",
+            );
         } else if arguments.over.replace(letters).is_some() {
-            self.names_error(format!("`{callee}` has two `over`"), span, "write `over (a b)` for several axes");
+            self.names_error(
+                format!("`{callee}` has two `over`"),
+                span,
+                "write `over (a b)` for several axes",
+            );
         }
     }
 

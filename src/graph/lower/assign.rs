@@ -39,17 +39,22 @@ impl<'a> Lowering<'a> {
     /// Dims and parameters cannot be assigned.
     fn check_assignable(&mut self, ident: &'a Ident) -> Lowered<()> {
         self.check_length(ident)?;
-        let Some((role, span)) = self.find(&ident.name).map(|known| (known.role, known.span)) else { return Ok(()) };
+        let Some((role, span)) = self.find(&ident.name).map(|known| (known.role, known.span)) else {
+            return Ok(());
+        };
         let why = match role {
             Role::Scale | Role::Dim => "lengths are declared once and keep their value",
             Role::Param => "a parameter changes by training only",
             Role::Data | Role::Formal | Role::Assigned => return Ok(()),
         };
-        let error = Diagnostic::new(Stage::Names, format!("`{}` is {} and cannot be assigned", ident.name, role.noun()))
-            .at(ident.span, "assigned here")
-            .at(span, "declared here")
-            .note(why)
-            .help("choose another name");
+        let error = Diagnostic::new(
+            Stage::Names,
+            format!("`{}` is {} and cannot be assigned", ident.name, role.noun()),
+        )
+        .at(ident.span, "assigned here")
+        .at(span, "declared here")
+        .note(why)
+        .help("choose another name");
         Err(self.report(error))
     }
 
@@ -73,7 +78,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// `first + value`, with the terms of a sum laid open.
-    fn added(&mut self, first: Lowered<Value>, value: &'a Expr, equation: &mut Equation<'a>, span: Span) -> Lowered<Value> {
+    fn added(
+        &mut self,
+        first: Lowered<Value>,
+        value: &'a Expr,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Value> {
         let first = first.and_then(|first| self.as_tensor(first, span));
         if let (Ok(first), ExprKind::Sum(terms)) = (&first, &value.kind) {
             return self.sum(Some(first.clone()), terms, equation, true, span);
@@ -90,8 +101,11 @@ impl<'a> Lowering<'a> {
         let value = match assign.op {
             AssignOp::Set => self.eval(&assign.value, &mut equation, true)?,
             AssignOp::Add => {
-                let first = self.look_up(&assign.target).and_then(|first| self.as_tensor(first, assign.target.span));
-                let first = first.and_then(|first| self.index_tensor(first.node, indices, &mut equation, assign.target.span));
+                let first =
+                    self.look_up(&assign.target).and_then(|first| self.as_tensor(first, assign.target.span));
+                let first = first.and_then(|first| {
+                    self.index_tensor(first.node, indices, &mut equation, assign.target.span)
+                });
                 self.added(first.map(Value::Tensor), &assign.value, &mut equation, span)?
             }
         };
@@ -120,7 +134,11 @@ impl<'a> Lowering<'a> {
                     }
                 }
                 IndexKind::Rest if left.contains(&Place::Rest) => {
-                    return Err(self.shape_error("`..` can stand once in an index list", index.span, "a second one"));
+                    return Err(self.shape_error(
+                        "`..` can stand once in an index list",
+                        index.span,
+                        "a second one",
+                    ));
                 }
                 IndexKind::Rest => left.push(Place::Rest),
                 IndexKind::At(_) => {
@@ -137,7 +155,11 @@ impl<'a> Lowering<'a> {
             return Err(self.shape_error("a group holds only letters", index.span, "not a letter"));
         };
         if left.contains(&Place::Letter(letter)) {
-            return Err(self.shape_error(format!("index `{letter}` stands twice on the left"), index.span, "again here"));
+            return Err(self.shape_error(
+                format!("index `{letter}` stands twice on the left"),
+                index.span,
+                "again here",
+            ));
         }
         if left.len() > HIGHEST_RANK {
             let message = format!("a tensor has at most {HIGHEST_RANK} axes");
@@ -164,12 +186,20 @@ impl<'a> Lowering<'a> {
     }
 
     /// `h[i:n] = 0`: the same number everywhere, if every letter has a length.
-    fn filled(&mut self, number: &Scalar, indices: &'a [Index], equation: &mut Equation<'a>, span: Span) -> Lowered<NodeId> {
+    fn filled(
+        &mut self,
+        number: &Scalar,
+        indices: &'a [Index],
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<NodeId> {
         let mut shape: Vec<Dim> = Vec::new();
         for place in equation.left.clone().unwrap_or_default() {
             let Place::Letter(letter) = place else { continue };
             let axis = equation.letter(letter);
-            let Some(length) = equation.length(axis) else { return Err(self.only_left(letter, indices, span, true)) };
+            let Some(length) = equation.length(axis) else {
+                return Err(self.only_left(letter, indices, span, true));
+            };
             shape.push(length.clone());
         }
         self.constant(number, shape, span)
@@ -222,7 +252,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// Sums what the left side lacks and puts the axes into its order.
-    pub(super) fn arrange(&mut self, tensor: Tensor, equation: &mut Equation<'a>, span: Span) -> Lowered<Tensor> {
+    pub(super) fn arrange(
+        &mut self,
+        tensor: Tensor,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
         let operand = self.lettered(&tensor, equation)?;
         let summed = self.sum_out(operand.into(), equation)?;
         let operand = self.lettered(&summed, equation)?;

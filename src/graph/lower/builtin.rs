@@ -137,7 +137,8 @@ impl<'a> Lowering<'a> {
         over: Option<&'a [Ident]>,
         equation: &mut Equation<'a>,
     ) -> Lowered<Tensor> {
-        let letters: Vec<AxisId> = over.unwrap_or_default().iter().map(|letter| equation.letter(&letter.name)).collect();
+        let letters: Vec<AxisId> =
+            over.unwrap_or_default().iter().map(|letter| equation.letter(&letter.name)).collect();
         equation.hold(&letters);
         let value = self.eval(expr, equation, false);
         equation.release(&letters);
@@ -159,7 +160,9 @@ impl<'a> Lowering<'a> {
             Builtin::Sum => self.reduce(tensor, &axes, false, span),
             Builtin::Mean => self.reduce(tensor, &axes, true, span),
             Builtin::Max => self.largest(tensor, axes, span),
-            Builtin::Standardize => self.keep_shape(Op::Normalize { norm: Norm::Standardize, axes }, tensor, span),
+            Builtin::Standardize => {
+                self.keep_shape(Op::Normalize { norm: Norm::Standardize, axes }, tensor, span)
+            }
             Builtin::RmsNormalize => self.keep_shape(Op::Normalize { norm: Norm::Rms, axes }, tensor, span),
             _ => {
                 let &[axis] = axes.as_slice() else {
@@ -182,7 +185,11 @@ impl<'a> Lowering<'a> {
         let rank = self.shape(tensor.node).len();
         let Some(letters) = over else {
             if rank == 0 {
-                return Err(self.shape_error("a number has no axis to go along", tensor.span, "it has no axes"));
+                return Err(self.shape_error(
+                    "a number has no axis to go along",
+                    tensor.span,
+                    "it has no axes",
+                ));
             }
             return Ok(SmallVec::from_slice(&[rank - 1]));
         };
@@ -198,7 +205,11 @@ impl<'a> Lowering<'a> {
             let axis = equation.letter(&letter.name);
             match named.iter().position(|own| *own == axis) {
                 Some(position) if axes.contains(&position) => {
-                    return Err(self.shape_error(format!("`{}` is named twice", letter.name), letter.span, "again here"));
+                    return Err(self.shape_error(
+                        format!("`{}` is named twice", letter.name),
+                        letter.span,
+                        "again here",
+                    ));
                 }
                 Some(position) => axes.push(position),
                 None => return Err(self.no_such_axis(tensor, letter)),
@@ -218,9 +229,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn no_such_axis(&mut self, tensor: &Tensor, letter: &Ident) -> Reported {
-        let error = Diagnostic::new(Stage::Shape, format!("no axis of the argument has the letter `{}`", letter.name))
-            .at(letter.span, "named here")
-            .at(tensor.span, "but not an axis of this");
+        let error = Diagnostic::new(
+            Stage::Shape,
+            format!("no axis of the argument has the letter `{}`", letter.name),
+        )
+        .at(letter.span, "named here")
+        .at(tensor.span, "but not an axis of this");
         self.report(error)
     }
 
@@ -249,7 +263,8 @@ impl<'a> Lowering<'a> {
         let shape = self.shape(tensor.node);
         let left = (0..shape.len()).filter(keep).map(|at| shape[at].clone()).collect();
         let letters = tensor.axes.map(|own| (0..own.len()).filter(keep).map(|at| own[at]).collect());
-        let node = self.append(Op::Max { axes: axes.clone() }, Operands::from_slice(&[tensor.node]), left, span)?;
+        let node =
+            self.append(Op::Max { axes: axes.clone() }, Operands::from_slice(&[tensor.node]), left, span)?;
         Ok(Tensor { node, axes: letters, span })
     }
 
@@ -271,7 +286,11 @@ impl<'a> Lowering<'a> {
         }
         let axes = self.axes_of(&tensor, over, equation, span)?;
         let &[query, key] = axes.as_slice() else {
-            return Err(self.shape_error("`causal` goes over two axes", span, "write `over (t u)`: query, then key"));
+            return Err(self.shape_error(
+                "`causal` goes over two axes",
+                span,
+                "write `over (t u)`: query, then key",
+            ));
         };
         if (query, key) == (rank - 2, rank - 1) {
             return self.keep_shape(Op::Gate(Gate::Causal), tensor, span);
@@ -293,7 +312,11 @@ impl<'a> Lowering<'a> {
     fn rate(&mut self, expr: &'a Expr) -> Lowered<Rational> {
         let rate = self.plain_number(expr, "the rate")?;
         if rate.is_negative() || rate >= Rational::ONE {
-            return Err(self.names_error("a rate is at least 0 and below 1", expr.span, format!("this is {rate}")));
+            return Err(self.names_error(
+                "a rate is at least 0 and below 1",
+                expr.span,
+                format!("this is {rate}"),
+            ));
         }
         Ok(rate)
     }

@@ -53,9 +53,10 @@ impl<'a> Lowering<'a> {
         let mut seen = HashMap::new();
         for formal in &def.formals {
             if let Some(first) = seen.insert(formal.name.name.as_str(), formal.name.span) {
-                let error = Diagnostic::new(Stage::Names, format!("two arguments are called `{}`", formal.name.name))
-                    .at(formal.name.span, "the second one")
-                    .at(first, "the first one");
+                let error =
+                    Diagnostic::new(Stage::Names, format!("two arguments are called `{}`", formal.name.name))
+                        .at(formal.name.span, "the second one")
+                        .at(first, "the first one");
                 self.report(error);
             }
         }
@@ -203,12 +204,21 @@ impl<'a> Lowering<'a> {
         let error = Diagnostic::new(Stage::Shape, format!("`{name}` has two lengths"))
             .at(span, format!("`{name}` is `{ours}` here"))
             .at(known.span, format!("but `{theirs}` here"))
-            .note(format!("arguments of `{}` that share a letter must agree in its length", definition.unwrap_or("it")));
+            .note(format!(
+                "arguments of `{}` that share a letter must agree in its length",
+                definition.unwrap_or("it")
+            ));
         Err(self.report(error))
     }
 
     /// Binds the names of a pattern to the lengths of a tensor.
-    fn bind_pattern(&mut self, formal: &'a Formal, pattern: &'a [Index], value: &Value, span: Span) -> Lowered<()> {
+    fn bind_pattern(
+        &mut self,
+        formal: &'a Formal,
+        pattern: &'a [Index],
+        value: &Value,
+        span: Span,
+    ) -> Lowered<()> {
         let Value::Tensor(tensor) = value else {
             let error = Diagnostic::new(Stage::Names, format!("`{}` must be a tensor", formal.name.name))
                 .at(span, "not a tensor")
@@ -236,9 +246,10 @@ impl<'a> Lowering<'a> {
     fn bad_pattern(&mut self, node: NodeId, formal: &Formal, pattern: &[Index], span: Span) -> Reported {
         let shape = self.shape_text(&self.graph.node(node).shape);
         let place = pattern.iter().map(|index| index.span).reduce(Span::to).unwrap_or(formal.name.span);
-        let error = Diagnostic::new(Stage::Shape, format!("`{}` has another number of axes", formal.name.name))
-            .at(span, format!("its shape is {shape}"))
-            .at(place, "the definition takes these axes");
+        let error =
+            Diagnostic::new(Stage::Shape, format!("`{}` has another number of axes", formal.name.name))
+                .at(span, format!("its shape is {shape}"))
+                .at(place, "the definition takes these axes");
         self.report(error)
     }
 
@@ -260,7 +271,11 @@ impl<'a> Lowering<'a> {
             IndexKind::At(expr) => self.length(expr)?,
             IndexKind::Group(_) | IndexKind::Rest => {
                 let label = "an argument's axes are names, lengths and `..`";
-                return Err(self.names_error("a definition cannot split the axes of its arguments", index.span, label));
+                return Err(self.names_error(
+                    "a definition cannot split the axes of its arguments",
+                    index.span,
+                    label,
+                ));
             }
         };
         if said == *length {

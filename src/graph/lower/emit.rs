@@ -27,7 +27,13 @@ fn labels(operands: &[Operand], output: &[AxisId]) -> Einsum {
 
 impl<'a> Lowering<'a> {
     /// Appends an operation.
-    pub(super) fn append(&mut self, op: Op, operands: Operands, shape: Vec<Dim>, span: Span) -> Lowered<NodeId> {
+    pub(super) fn append(
+        &mut self,
+        op: Op,
+        operands: Operands,
+        shape: Vec<Dim>,
+        span: Span,
+    ) -> Lowered<NodeId> {
         self.spend(span)?;
         if shape.len() > HIGHEST_RANK {
             let label = format!("it has {} axes", shape.len());
@@ -77,7 +83,8 @@ impl<'a> Lowering<'a> {
     ) -> Lowered<Operand> {
         let op = Op::Contract { einsum: labels(operands, &output), multiplier: Multiplier::Free };
         let result = self.aligned(op, operands, output, equation, span)?;
-        if let ([operand], true) = (operands, operands.iter().all(|one| one.axes.len() == result.axes.len())) {
+        if let ([operand], true) = (operands, operands.iter().all(|one| one.axes.len() == result.axes.len()))
+        {
             self.inherit_classes(operand.node, result.node);
         }
         Ok(result)

@@ -166,7 +166,12 @@ impl<'a> Lowering<'a> {
             Some((Value::Function(function), ..)) => return Ok(*function),
             Some((Value::Poison, ..)) => return Err(Reported),
             Some((_, role, span)) => (role, span),
-            None => return self.function_named(&ident.name).ok_or(()).or_else(|()| Err(self.unknown_function(ident))),
+            None => {
+                return self
+                    .function_named(&ident.name)
+                    .ok_or(())
+                    .or_else(|()| Err(self.unknown_function(ident)));
+            }
         };
         if let Some(function) = self.function_named(&ident.name) {
             return Ok(function);
@@ -202,7 +207,9 @@ impl<'a> Lowering<'a> {
             .at(ident.span, "nothing of this name is known here")
             .help_if(help);
         if frame.call.is_some() && self.frames[0].values.contains_key(ident.name.as_str()) {
-            error = error.note("a definition sees only its arguments, other definitions, and the dims of its own file");
+            error = error.note(
+                "a definition sees only its arguments, other definitions, and the dims of its own file",
+            );
         }
         self.report(error)
     }
@@ -210,7 +217,9 @@ impl<'a> Lowering<'a> {
     /// Refuses a name that is taken, or too long to be part of a path.
     pub(super) fn check_new(&mut self, ident: &'a Ident, noun: &str) -> Lowered<()> {
         self.check_length(ident)?;
-        let Some((role, span)) = self.find(&ident.name).map(|known| (known.role, known.span)) else { return Ok(()) };
+        let Some((role, span)) = self.find(&ident.name).map(|known| (known.role, known.span)) else {
+            return Ok(());
+        };
         let error = Diagnostic::new(Stage::Names, format!("the name `{}` is taken", ident.name))
             .at(ident.span, format!("{noun} of this name"))
             .at(span, format!("it is {} already", role.noun()));

@@ -229,7 +229,13 @@ impl<'a> Equation<'a> {
 
 impl<'a> Lowering<'a> {
     /// Two lengths of one letter must be equal.
-    pub(super) fn unify(&mut self, equation: &mut Equation<'a>, axis: AxisId, dim: &Dim, span: Span) -> Lowered<()> {
+    pub(super) fn unify(
+        &mut self,
+        equation: &mut Equation<'a>,
+        axis: AxisId,
+        dim: &Dim,
+        span: Span,
+    ) -> Lowered<()> {
         let Some((known, place)) = equation.learned(axis) else {
             equation.learn(axis, dim, span);
             return Ok(());
@@ -261,7 +267,9 @@ impl<'a> Lowering<'a> {
         if shape.is_empty() {
             return Ok(Operand { node, axes: Axes::new(), span });
         }
-        let Some(axes) = equation.positional(shape.len()) else { return Err(self.unlettered(tensor, equation)) };
+        let Some(axes) = equation.positional(shape.len()) else {
+            return Err(self.unlettered(tensor, equation));
+        };
         for (axis, dim) in axes.iter().zip(&shape) {
             self.unify(equation, *axis, dim, span)?;
         }
@@ -271,9 +279,10 @@ impl<'a> Lowering<'a> {
     /// A whole tensor that does not fit the letters around it.
     fn unlettered(&mut self, tensor: &Tensor, equation: &Equation<'a>) -> super::Reported {
         let shape = self.shape_text(&self.graph.node(tensor.node).shape);
-        let error = Diagnostic::new(Stage::Shape, "a tensor without letters does not fit the letters around it")
-            .at(tensor.span, format!("its shape is {shape}"))
-            .help("give it letters, one per axis, as in `x[t, i]`");
+        let error =
+            Diagnostic::new(Stage::Shape, "a tensor without letters does not fit the letters around it")
+                .at(tensor.span, format!("its shape is {shape}"))
+                .help("give it letters, one per axis, as in `x[t, i]`");
         let error = match &equation.left {
             None => error.note("other tensors of this expression have letters"),
             Some(left) => error.note(format!("the left side names {} axes, in order", left.len())),
@@ -298,9 +307,12 @@ impl<'a> Lowering<'a> {
     /// Lines whole tensors up at their last axes.
     fn align_whole(&mut self, tensors: &[Tensor], equation: &mut Equation<'a>) -> Lowered<Vec<Operand>> {
         let rank_of = |tensor: &Tensor| self.graph.node(tensor.node).shape.len();
-        let Some(longest) = tensors.iter().max_by_key(|tensor| rank_of(tensor)) else { return Ok(Vec::new()) };
+        let Some(longest) = tensors.iter().max_by_key(|tensor| rank_of(tensor)) else {
+            return Ok(Vec::new());
+        };
         let common = self.graph.node(longest.node).shape.clone();
-        let axes: Axes = (0..).zip(&common).map(|(at, dim)| equation.unnamed(at, dim.clone(), longest.span)).collect();
+        let axes: Axes =
+            (0..).zip(&common).map(|(at, dim)| equation.unnamed(at, dim.clone(), longest.span)).collect();
         let mut operands = Vec::with_capacity(tensors.len());
         for tensor in tensors {
             let shape = &self.graph.node(tensor.node).shape;
@@ -308,7 +320,11 @@ impl<'a> Lowering<'a> {
             if common[skipped..] != shape[..] {
                 return Err(self.unlike_shapes(tensor, longest));
             }
-            operands.push(Operand { node: tensor.node, axes: Axes::from_slice(&axes[skipped..]), span: tensor.span });
+            operands.push(Operand {
+                node: tensor.node,
+                axes: Axes::from_slice(&axes[skipped..]),
+                span: tensor.span,
+            });
         }
         Ok(operands)
     }

@@ -38,7 +38,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn negate(&mut self, inner: &'a Expr, equation: &mut Equation<'a>, sums: bool, span: Span) -> Lowered<Value> {
+    fn negate(
+        &mut self,
+        inner: &'a Expr,
+        equation: &mut Equation<'a>,
+        sums: bool,
+        span: Span,
+    ) -> Lowered<Value> {
         match self.eval(inner, equation, sums)? {
             Value::Number(number) => {
                 let negative = super::number::negative(&number);
@@ -61,8 +67,10 @@ impl<'a> Lowering<'a> {
         sums: bool,
         span: Span,
     ) -> Lowered<Value> {
-        let mut values: Vec<Term> =
-            first.into_iter().map(|tensor| (Sign::Plus, Value::Tensor(tensor.clone()), tensor.span)).collect();
+        let mut values: Vec<Term> = first
+            .into_iter()
+            .map(|tensor| (Sign::Plus, Value::Tensor(tensor.clone()), tensor.span))
+            .collect();
         let expected = values.len() + terms.len();
         for (sign, term) in terms {
             if let Ok(value) = self.eval(term, equation, sums) {
@@ -88,7 +96,13 @@ impl<'a> Lowering<'a> {
         self.add_terms(terms, equation, true, span)
     }
 
-    fn add_terms(&mut self, terms: Vec<Term>, equation: &mut Equation<'a>, sums: bool, span: Span) -> Lowered<Value> {
+    fn add_terms(
+        &mut self,
+        terms: Vec<Term>,
+        equation: &mut Equation<'a>,
+        sums: bool,
+        span: Span,
+    ) -> Lowered<Value> {
         if terms.iter().all(|(_, value, _)| matches!(value, Value::Number(_))) {
             return self.add_numbers(&terms).map(Value::Number);
         }
@@ -124,11 +138,20 @@ impl<'a> Lowering<'a> {
     }
 
     /// A term with its sign, as a tensor.
-    fn term(&mut self, sign: Sign, value: Value, at: Span, equation: &Equation<'a>, sums: bool) -> Lowered<Tensor> {
+    fn term(
+        &mut self,
+        sign: Sign,
+        value: Value,
+        at: Span,
+        equation: &Equation<'a>,
+        sums: bool,
+    ) -> Lowered<Tensor> {
         let value = match (sign, value) {
             (Sign::Minus, Value::Number(number)) => {
                 let negative = super::number::negative(&number);
-                return self.number_product(negative, at).and_then(|number| self.as_tensor(Value::Number(number), at));
+                return self
+                    .number_product(negative, at)
+                    .and_then(|number| self.as_tensor(Value::Number(number), at));
             }
             (_, value) => value,
         };
@@ -140,7 +163,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn power(&mut self, base: &'a Expr, power: &'a Expr, equation: &mut Equation<'a>, span: Span) -> Lowered<Value> {
+    fn power(
+        &mut self,
+        base: &'a Expr,
+        power: &'a Expr,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Value> {
         let value = self.eval(base, equation, false);
         let exponent = self.plain_number(power, "an exponent")?;
         match value? {
@@ -163,9 +192,10 @@ impl<'a> Lowering<'a> {
             (1, 2) => &[Func::Sqrt],
             (-1, 2) => &[Func::Sqrt, Func::Recip],
             _ => {
-                let error = Diagnostic::new(Stage::Names, format!("a tensor cannot be raised to the power {power}"))
-                    .at(at, "known are 1, 2, 4, 1/2, -1/2, -1 and -2")
-                    .help("write a product: `x * square(x)`");
+                let error =
+                    Diagnostic::new(Stage::Names, format!("a tensor cannot be raised to the power {power}"))
+                        .at(at, "known are 1, 2, 4, 1/2, -1/2, -1 and -2")
+                        .help("write a product: `x * square(x)`");
                 return Err(self.report(error));
             }
         };
@@ -181,7 +211,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn elementwise(&mut self, func: Func, call: &'a Call, equation: &mut Equation<'a>, span: Span) -> Lowered<Value> {
+    fn elementwise(
+        &mut self,
+        func: Func,
+        call: &'a Call,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Value> {
         let arguments = self.arguments(call, &[("x", true)], false)?;
         let argument = arguments.required(0)?;
         match self.eval(argument, equation, false)? {

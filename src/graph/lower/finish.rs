@@ -88,7 +88,9 @@ impl<'a> Lowering<'a> {
                 Arg::Over(..) => {}
             }),
             ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| self.named_outputs(term, outputs)),
-            ExprKind::Product(factors) => factors.iter().for_each(|(_, factor)| self.named_outputs(factor, outputs)),
+            ExprKind::Product(factors) => {
+                factors.iter().for_each(|(_, factor)| self.named_outputs(factor, outputs))
+            }
         }
     }
 
@@ -157,9 +159,10 @@ impl<'a> Lowering<'a> {
             let node = self.param_nodes[at];
             if self.graph.consumers(node).next().is_none() && self.graph.loss != Some(node) {
                 let param = &self.graph.params[at];
-                let error = Diagnostic::new(Stage::Names, format!("the parameter `{}` is never used", param.path))
-                    .at(param.span, "declared here")
-                    .help("remove it, or use it in an equation");
+                let error =
+                    Diagnostic::new(Stage::Names, format!("the parameter `{}` is never used", param.path))
+                        .at(param.span, "declared here")
+                        .help("remove it, or use it in an equation");
                 self.report(error);
             }
         }

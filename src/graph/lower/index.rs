@@ -41,7 +41,8 @@ impl<'a> Lowering<'a> {
         let tensor = match value {
             Value::Tensor(tensor) => tensor,
             Value::Number(_) | Value::Hole | Value::Function(_) | Value::Poison => {
-                let error = Diagnostic::new(Stage::Names, "only tensors have axes to index").at(base.span, "not a tensor");
+                let error = Diagnostic::new(Stage::Names, "only tensors have axes to index")
+                    .at(base.span, "not a tensor");
                 return Err(self.report(error));
             }
         };
@@ -64,8 +65,12 @@ impl<'a> Lowering<'a> {
         let value = self.eval(base, &mut inner, !is_call)?;
         match value {
             Value::Tensor(tensor) if tensor.axes.is_some() && inner.left.is_some() => {
-                let ours = tensor.axes.as_ref().is_some_and(|axes| axes.iter().all(|axis| inner.is_asked_for(*axis)));
-                let tensor = if ours || !is_call { self.arrange(tensor, &mut inner, base.span)? } else { tensor };
+                let ours = tensor
+                    .axes
+                    .as_ref()
+                    .is_some_and(|axes| axes.iter().all(|axis| inner.is_asked_for(*axis)));
+                let tensor =
+                    if ours || !is_call { self.arrange(tensor, &mut inner, base.span)? } else { tensor };
                 Ok(Value::Tensor(tensor))
             }
             value => Ok(value),
@@ -110,19 +115,30 @@ impl<'a> Lowering<'a> {
         match rests[..] {
             [] if named == rank => Ok(0),
             [_] if named <= rank => Ok(rank - named),
-            [_, second, ..] => Err(self.shape_error("`..` can stand once in an index list", second, "a second one")),
+            [_, second, ..] => {
+                Err(self.shape_error("`..` can stand once in an index list", second, "a second one"))
+            }
             _ => {
                 let axes = if rank == 1 { "1 axis".to_string() } else { format!("{rank} axes") };
-                let error = Diagnostic::new(Stage::Shape, format!("a tensor with {axes} is given {named} indices"))
-                    .at(span, format!("{named} indices here"))
-                    .help_if((named < rank).then(|| "write `..` for the axes that are not named".to_string()));
+                let error =
+                    Diagnostic::new(Stage::Shape, format!("a tensor with {axes} is given {named} indices"))
+                        .at(span, format!("{named} indices here"))
+                        .help_if(
+                            (named < rank).then(|| "write `..` for the axes that are not named".to_string()),
+                        );
                 Err(self.report(error))
             }
         }
     }
 
     /// What one index says about the axis at a position.
-    fn entry(&mut self, node: NodeId, at: usize, index: &'a Index, equation: &mut Equation<'a>) -> Lowered<Entry> {
+    fn entry(
+        &mut self,
+        node: NodeId,
+        at: usize,
+        index: &'a Index,
+        equation: &mut Equation<'a>,
+    ) -> Lowered<Entry> {
         let length = self.shape(node)[at].clone();
         match &index.kind {
             IndexKind::Axis(letter) => {
@@ -144,7 +160,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// `(h k)`: the lengths of all letters but one must be known.
-    fn split(&mut self, length: &Dim, parts: &'a [Index], equation: &mut Equation<'a>, span: Span) -> Lowered<Entry> {
+    fn split(
+        &mut self,
+        length: &Dim,
+        parts: &'a [Index],
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Entry> {
         let axes = self.group(parts, equation)?;
         let mut unknown = axes.iter().filter(|axis| equation.length(**axis).is_none());
         let (free, more) = (unknown.next().copied(), unknown.next().copied());
@@ -155,7 +177,10 @@ impl<'a> Lowering<'a> {
                 .help(format!("say how long one is: `({}:LENGTH {})`", letters[0], letters[1]));
             return Err(self.report(error));
         }
-        let known = axes.iter().filter_map(|axis| equation.length(*axis)).try_fold(Dim::one(), |all, own| all.mul(own));
+        let known = axes
+            .iter()
+            .filter_map(|axis| equation.length(*axis))
+            .try_fold(Dim::one(), |all, own| all.mul(own));
         let Some(left_over) = known.as_ref().and_then(|known| length.div(known)) else {
             return Err(self.shape_error("this split does not fit 64 bits", span, "too long"));
         };
@@ -174,7 +199,8 @@ impl<'a> Lowering<'a> {
         let product: Vec<String> =
             axes.iter().filter_map(|axis| equation.length(*axis)).map(|dim| self.dim_text(dim)).collect();
         let message = format!("an axis of length `{}` does not split into these", self.dim_text(length));
-        let mut error = Diagnostic::new(Stage::Shape, message).at(span, format!("lengths {}", product.join(" * ")));
+        let mut error =
+            Diagnostic::new(Stage::Shape, message).at(span, format!("lengths {}", product.join(" * ")));
         for axis in axes {
             if let Some((_, place)) = equation.learned(*axis).filter(|(_, place)| *place != span) {
                 error = error.at(place, format!("`{}` is this long", equation.name(*axis)));
@@ -209,9 +235,11 @@ impl<'a> Lowering<'a> {
         match self.eval(expr, equation, false)? {
             Value::Number(number) => self.pick(length, &number, expr.span).map(Entry::Pick),
             Value::Tensor(tensor) => self.lookup_entry(length, tensor, equation).map(Entry::Lookup),
-            Value::Hole | Value::Function(_) | Value::Poison => {
-                Err(self.names_error("an index is a letter, a number or a tensor of whole numbers", expr.span, "not one of them"))
-            }
+            Value::Hole | Value::Function(_) | Value::Poison => Err(self.names_error(
+                "an index is a letter, a number or a tensor of whole numbers",
+                expr.span,
+                "not one of them",
+            )),
         }
     }
 
@@ -229,7 +257,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The numbers of a lookup must count the entries of the axis they index.
-    fn lookup_entry(&mut self, length: &Dim, tensor: Tensor, equation: &mut Equation<'a>) -> Lowered<Operand> {
+    fn lookup_entry(
+        &mut self,
+        length: &Dim,
+        tensor: Tensor,
+        equation: &mut Equation<'a>,
+    ) -> Lowered<Operand> {
         let Some(classes) = self.classes.get(&tensor.node).cloned() else {
             let error = Diagnostic::new(Stage::Shape, "only whole numbers can look something up")
                 .at(tensor.span, "these are not known to be whole numbers")
@@ -316,7 +349,8 @@ impl<'a> Lowering<'a> {
         let mut shape = self.shape(node).to_vec();
         let lengths: Vec<Dim> = parts.iter().filter_map(|part| equation.length(*part).cloned()).collect();
         shape.splice(axis..=axis, lengths);
-        let split = self.append(Op::Split { axis, parts: parts.len() }, Operands::from_slice(&[node]), shape, span)?;
+        let split =
+            self.append(Op::Split { axis, parts: parts.len() }, Operands::from_slice(&[node]), shape, span)?;
         self.inherit_classes(node, split);
         Ok(split)
     }
@@ -341,7 +375,9 @@ impl<'a> Lowering<'a> {
         let mut output = Axes::new();
         for own in &table.axes {
             match *own == axis {
-                true => output.extend(numbers.axes.iter().copied().filter(|letter| !table.axes.contains(letter))),
+                true => {
+                    output.extend(numbers.axes.iter().copied().filter(|letter| !table.axes.contains(letter)))
+                }
                 false => output.push(*own),
             }
         }
@@ -361,7 +397,9 @@ impl<'a> Lowering<'a> {
                 Arg::Over(..) => {}
             }),
             ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| self.survey(term, equation)),
-            ExprKind::Product(factors) => factors.iter().for_each(|(_, factor)| self.survey(factor, equation)),
+            ExprKind::Product(factors) => {
+                factors.iter().for_each(|(_, factor)| self.survey(factor, equation))
+            }
             ExprKind::Negate(inner) | ExprKind::Power(inner, _) => self.survey(inner, equation),
         }
     }
@@ -373,13 +411,16 @@ impl<'a> Lowering<'a> {
             }
         }
         let ExprKind::Name(ident) = &base.kind else { return };
-        let Some(Value::Tensor(tensor)) = self.find(&ident.name).map(|binding| &binding.value) else { return };
+        let Some(Value::Tensor(tensor)) = self.find(&ident.name).map(|binding| &binding.value) else {
+            return;
+        };
         let shape = self.shape(tensor.node);
         let front = indices.iter().take_while(|index| index.kind != IndexKind::Rest).count();
         if front == indices.len() && front != shape.len() {
             return;
         }
-        let ends = indices.iter().rev().zip(shape.iter().rev()).take(indices.len() - front.min(indices.len()));
+        let ends =
+            indices.iter().rev().zip(shape.iter().rev()).take(indices.len() - front.min(indices.len()));
         for (index, length) in indices.iter().zip(shape).take(front).chain(ends) {
             match &index.kind {
                 IndexKind::Rest => break,

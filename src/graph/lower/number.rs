@@ -62,10 +62,13 @@ impl<'a> Lowering<'a> {
             return Err(self.too_large(span));
         }
         let (ours, theirs) = (right.display(&self.symbols), left.display(&self.symbols));
-        let error = Diagnostic::new(Stage::Shape, format!("`{theirs}` and `{ours}` grow differently: their sum has no single power"))
-            .at(span, format!("`{ours}` here"))
-            .at(at, format!("`{theirs}` here"))
-            .help("keep the one that grows faster, or declare the sum as a scale symbol of its own");
+        let error = Diagnostic::new(
+            Stage::Shape,
+            format!("`{theirs}` and `{ours}` grow differently: their sum has no single power"),
+        )
+        .at(span, format!("`{ours}` here"))
+        .at(at, format!("`{theirs}` here"))
+        .help("keep the one that grows faster, or declare the sum as a scale symbol of its own");
         Err(self.report(error))
     }
 
@@ -97,7 +100,11 @@ impl<'a> Lowering<'a> {
             return Err(self.too_fine(power, span));
         }
         if number.roots.len() > MOST_ROOTS {
-            return Err(self.names_error("too many different roots in one number", span, format!("more than {MOST_ROOTS}")));
+            return Err(self.names_error(
+                "too many different roots in one number",
+                span,
+                format!("more than {MOST_ROOTS}"),
+            ));
         }
         Ok(number)
     }
@@ -152,12 +159,20 @@ impl<'a> Lowering<'a> {
     /// The length that a number stands for: positive, not shrinking, and whole at the base values.
     pub(super) fn as_length(&mut self, number: &Scalar, span: Span) -> Lowered<Dim> {
         if !number.coefficient.is_positive() {
-            return Err(self.shape_error("a length must be positive", span, format!("this is {}", number.display(&self.symbols))));
+            return Err(self.shape_error(
+                "a length must be positive",
+                span,
+                format!("this is {}", number.display(&self.symbols)),
+            ));
         }
         let dim = Dim { coefficient: number.coefficient, powers: number.powers.clone() };
         if !number.roots.is_empty() {
             let text = number.display(&self.symbols);
-            return Err(self.shape_error("a length must be a rational number times powers", span, format!("this is {text}")));
+            return Err(self.shape_error(
+                "a length must be a rational number times powers",
+                span,
+                format!("this is {text}"),
+            ));
         }
         self.check_length_of(dim, span)
     }
@@ -171,8 +186,14 @@ impl<'a> Lowering<'a> {
         }
         match dim.at(&self.bases) {
             Some(length) if length.denominator() == 1 => Ok(dim),
-            Some(length) => Err(self.broken_length(&text, format!("it is {length} at the base values"), span)),
-            None => Err(self.broken_length(&text, "it is irrational or too large at the base values".to_string(), span)),
+            Some(length) => {
+                Err(self.broken_length(&text, format!("it is {length} at the base values"), span))
+            }
+            None => Err(self.broken_length(
+                &text,
+                "it is irrational or too large at the base values".to_string(),
+                span,
+            )),
         }
     }
 

@@ -90,17 +90,19 @@ impl<'a> Lowering<'a> {
             def.body.iter().filter(|stmt| matches!(stmt.kind, StmtKind::Return(_))).collect();
         let last_returns = def.body.last().is_some_and(|stmt| matches!(stmt.kind, StmtKind::Return(_)));
         let Some(first) = returns.first() else {
-            let error = Diagnostic::new(Stage::Names, format!("the definition `{}` returns nothing", def.name.name))
-                .at(def.name.span, "no `return` in its body")
-                .help("end it with `return EXPRESSION`");
+            let error =
+                Diagnostic::new(Stage::Names, format!("the definition `{}` returns nothing", def.name.name))
+                    .at(def.name.span, "no `return` in its body")
+                    .help("end it with `return EXPRESSION`");
             self.report(error);
             return;
         };
         if returns.len() > 1 || !last_returns {
             let name = &def.name.name;
-            let error = Diagnostic::new(Stage::Names, format!("`return` must be the last statement of `{name}`"))
-                .at(head(first), "statements follow this one")
-                .at(def.name.span, "in this definition");
+            let error =
+                Diagnostic::new(Stage::Names, format!("`return` must be the last statement of `{name}`"))
+                    .at(head(first), "statements follow this one")
+                    .at(def.name.span, "in this definition");
             self.report(error);
         }
     }

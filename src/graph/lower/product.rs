@@ -35,7 +35,8 @@ impl<'a> Lowering<'a> {
         sums: bool,
         span: Span,
     ) -> Lowered<Value> {
-        let letters: Vec<Vec<AxisId>> = factors.iter().map(|(_, factor)| self.letters(factor, equation)).collect();
+        let letters: Vec<Vec<AxisId>> =
+            factors.iter().map(|(_, factor)| self.letters(factor, equation)).collect();
         letters.iter().for_each(|own| equation.hold(own));
         let mut parts = Factors { number: Scalar::one(), written: None, hole: None, tensors: Vec::new() };
         let mut outcome = Ok(());
@@ -67,21 +68,29 @@ impl<'a> Lowering<'a> {
             ExprKind::Indexed(_, indices) => self.index_letters(indices, equation, letters),
             ExprKind::Call(call) if self.changes_lengths(&call.callee.name) => {}
             ExprKind::Call(call) => call.args.iter().for_each(|arg| match arg {
-                Arg::Positional(inner) | Arg::Named(_, inner) => self.collect_letters(inner, equation, letters),
+                Arg::Positional(inner) | Arg::Named(_, inner) => {
+                    self.collect_letters(inner, equation, letters)
+                }
                 Arg::Over(..) => {}
             }),
-            ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| self.collect_letters(term, equation, letters)),
+            ExprKind::Sum(terms) => {
+                terms.iter().for_each(|(_, term)| self.collect_letters(term, equation, letters))
+            }
             ExprKind::Product(factors) => {
                 factors.iter().for_each(|(_, factor)| self.collect_letters(factor, equation, letters));
             }
-            ExprKind::Negate(inner) | ExprKind::Power(inner, _) => self.collect_letters(inner, equation, letters),
+            ExprKind::Negate(inner) | ExprKind::Power(inner, _) => {
+                self.collect_letters(inner, equation, letters)
+            }
         }
     }
 
     fn index_letters(&self, indices: &'a [Index], equation: &mut Equation<'a>, letters: &mut Vec<AxisId>) {
         for index in indices {
             match &index.kind {
-                IndexKind::Axis(letter) | IndexKind::Sized(letter, _) => letters.push(equation.letter(letter)),
+                IndexKind::Axis(letter) | IndexKind::Sized(letter, _) => {
+                    letters.push(equation.letter(letter))
+                }
                 IndexKind::Group(parts) => self.index_letters(parts, equation, letters),
                 IndexKind::At(expr) => self.collect_letters(expr, equation, letters),
                 IndexKind::Rest => {}
@@ -131,15 +140,24 @@ impl<'a> Lowering<'a> {
         self.number_product(product, span)
     }
 
-    fn multiply(&mut self, parts: Factors, equation: &mut Equation<'a>, sums: bool, span: Span) -> Lowered<Value> {
+    fn multiply(
+        &mut self,
+        parts: Factors,
+        equation: &mut Equation<'a>,
+        sums: bool,
+        span: Span,
+    ) -> Lowered<Value> {
         let multiplier = match (parts.written, parts.hole) {
             (Some(number), Some(hole)) => {
-                let error = Diagnostic::new(Stage::Names, "a multiplier is either written or left to be solved")
-                    .at(hole, "`?` stands for the whole multiplier")
-                    .at(number, "but a number is written here");
+                let error =
+                    Diagnostic::new(Stage::Names, "a multiplier is either written or left to be solved")
+                        .at(hole, "`?` stands for the whole multiplier")
+                        .at(number, "but a number is written here");
                 return Err(self.report(error));
             }
-            (_, Some(hole)) if parts.tensors.is_empty() => return self.as_tensor(Value::Hole, hole).map(Value::Tensor),
+            (_, Some(hole)) if parts.tensors.is_empty() => {
+                return self.as_tensor(Value::Hole, hole).map(Value::Tensor);
+            }
             (_, None) if parts.tensors.is_empty() => return Ok(Value::Number(parts.number)),
             (None, Some(_)) => Multiplier::Hole,
             (Some(_), None) => Multiplier::Written(parts.number),
@@ -195,7 +213,9 @@ impl<'a> Lowering<'a> {
             });
             product = Some(match product {
                 None => operand,
-                Some(left) => self.contract_pair([left, operand], &having, equation, &mut contractions, span)?,
+                Some(left) => {
+                    self.contract_pair([left, operand], &having, equation, &mut contractions, span)?
+                }
             });
         }
         let chosen = contractions.iter().rev().find(|(_, sums)| *sums).or(contractions.last());
@@ -214,7 +234,8 @@ impl<'a> Lowering<'a> {
         equation: &Equation<'a>,
         contractions: &mut Vec<Contraction>,
     ) -> Lowered<Vec<Operand>> {
-        let needed = |axis: &AxisId| equation.is_held(*axis) || having.get(axis).is_some_and(|count| *count > 1);
+        let needed =
+            |axis: &AxisId| equation.is_held(*axis) || having.get(axis).is_some_and(|count| *count > 1);
         let mut left_over = Vec::with_capacity(operands.len());
         for operand in operands {
             let kept: Axes = operand.axes.iter().copied().filter(needed).collect();
@@ -241,7 +262,8 @@ impl<'a> Lowering<'a> {
     ) -> Lowered<Operand> {
         self.check_shared(&pair, equation)?;
         let order = equation.order(&pair);
-        let needed = |axis: &AxisId| equation.is_held(*axis) || later.get(axis).is_some_and(|count| *count > 0);
+        let needed =
+            |axis: &AxisId| equation.is_held(*axis) || later.get(axis).is_some_and(|count| *count > 0);
         let mut output: Axes = order.iter().copied().filter(needed).collect();
         equation.sort(&mut output);
         let sums = output.len() < order.len();

@@ -77,19 +77,31 @@ impl<'a> Lowering<'a> {
     }
 
     /// Lowers the body between the starts and the ends of its streams.
-    fn around(&mut self, repeat: &'a Repeat, block: BlockId, span: Span) -> Lowered<Vec<(Stream<'a>, Lowered<NodeId>)>> {
+    fn around(
+        &mut self,
+        repeat: &'a Repeat,
+        block: BlockId,
+        span: Span,
+    ) -> Lowered<Vec<(Stream<'a>, Lowered<NodeId>)>> {
         let streams = self.streams(repeat, block)?;
         if streams.is_empty() {
-            let error = Diagnostic::new(Stage::Names, "this repetition carries nothing from one time to the next")
-                .at(Span { end: repeat.count.span.end, ..span }, "no name that exists before is assigned inside")
-                .help("assign a stream that exists before it, as in `x = ...` or `x += ...`");
+            let error =
+                Diagnostic::new(Stage::Names, "this repetition carries nothing from one time to the next")
+                    .at(
+                        Span { end: repeat.count.span.end, ..span },
+                        "no name that exists before is assigned inside",
+                    )
+                    .help("assign a stream that exists before it, as in `x = ...` or `x += ...`");
             return Err(self.report(error));
         }
         repeat.body.iter().for_each(|stmt| self.statement(stmt));
-        Ok(streams.into_iter().map(|stream| {
-            let next = self.next(&stream);
-            (stream, next)
-        }).collect())
+        Ok(streams
+            .into_iter()
+            .map(|stream| {
+                let next = self.next(&stream);
+                (stream, next)
+            })
+            .collect())
     }
 
     /// The start of every stream: tensors that exist before and that the body assigns.
@@ -109,7 +121,13 @@ impl<'a> Lowering<'a> {
         if streams.is_empty() && poisoned { Err(Reported) } else { Ok(streams) }
     }
 
-    fn start(&mut self, ident: &'a Ident, enter: NodeId, before: Binding<'a>, block: BlockId) -> Lowered<Stream<'a>> {
+    fn start(
+        &mut self,
+        ident: &'a Ident,
+        enter: NodeId,
+        before: Binding<'a>,
+        block: BlockId,
+    ) -> Lowered<Stream<'a>> {
         let shape = self.shape(enter).to_vec();
         let carry = self.append(Op::Carry(block), Operands::from_slice(&[enter]), shape, before.span)?;
         self.graph.node_mut(carry).name = Some(Rc::from(ident.name.as_str()));
@@ -147,7 +165,8 @@ impl<'a> Lowering<'a> {
     fn leave(&mut self, block: BlockId, stream: &Stream<'a>, next: Lowered<NodeId>) {
         let exit = next.and_then(|next| {
             let shape = self.shape(next).to_vec();
-            let exit = self.append(Op::Exit(block), Operands::from_slice(&[next]), shape, stream.ident.span)?;
+            let exit =
+                self.append(Op::Exit(block), Operands::from_slice(&[next]), shape, stream.ident.span)?;
             let (enter, carry) = (stream.enter, stream.carry);
             self.graph.blocks[block.index()].carried.push(Carried { enter, carry, next, exit });
             self.graph.node_mut(exit).name = Some(Rc::from(stream.ident.name.as_str()));

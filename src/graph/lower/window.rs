@@ -104,27 +104,42 @@ impl<'a> Lowering<'a> {
 
     fn growing_window(&mut self, length: &Dim, frame: Frame, span: Span) -> Reported {
         let text = self.dim_text(length);
-        let fitting = frame.dilation.saturating_mul(frame.size - 1).saturating_add(1).saturating_sub(frame.stride);
-        let error = Diagnostic::new(Stage::Shape, format!("the number of windows along `{text}` has no single power"))
-            .at(span, format!("the axis grows, and padding {} leaves a rest", frame.padding))
-            .help(format!("with `padding = {fitting}` there are `{text}` / {} of them", frame.stride));
+        let fitting =
+            frame.dilation.saturating_mul(frame.size - 1).saturating_add(1).saturating_sub(frame.stride);
+        let error = Diagnostic::new(
+            Stage::Shape,
+            format!("the number of windows along `{text}` has no single power"),
+        )
+        .at(span, format!("the axis grows, and padding {} leaves a rest", frame.padding))
+        .help(format!("with `padding = {fitting}` there are `{text}` / {} of them", frame.stride));
         self.report(error)
     }
 
     fn broken_window(&mut self, length: &Dim, frame: Frame, count: &Scalar, span: Span) -> Reported {
         let (text, count) = (self.dim_text(length), count.display(&self.symbols));
-        let rest = frame.excess().unwrap_or(0).saturating_add(length.coefficient.numerator()).rem_euclid(frame.stride);
-        let mut error = Diagnostic::new(Stage::Shape, format!("the windows do not fit an axis of length `{text}`"))
-            .at(span, format!("{count} windows"))
-            .note("there are (length + padding - dilation * (size - 1) - 1) / stride + 1 of them");
+        let rest = frame
+            .excess()
+            .unwrap_or(0)
+            .saturating_add(length.coefficient.numerator())
+            .rem_euclid(frame.stride);
+        let mut error =
+            Diagnostic::new(Stage::Shape, format!("the windows do not fit an axis of length `{text}`"))
+                .at(span, format!("{count} windows"))
+                .note("there are (length + padding - dilation * (size - 1) - 1) / stride + 1 of them");
         if rest != 0 {
-            error = error.help(format!("choose `padding = {}`", frame.padding.saturating_add(frame.stride - rest)));
+            error = error
+                .help(format!("choose `padding = {}`", frame.padding.saturating_add(frame.stride - rest)));
         }
         self.report(error)
     }
 
     /// Tensors one after another along an axis.
-    pub(super) fn concat(&mut self, call: &'a Call, equation: &mut Equation<'a>, span: Span) -> Lowered<Tensor> {
+    pub(super) fn concat(
+        &mut self,
+        call: &'a Call,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
         let (parts, over) = self.concat_arguments(call)?;
         let mut operands: Vec<(Tensor, Vec<&'a str>)> = Vec::with_capacity(parts.len());
         let mut axis = 0;
@@ -137,7 +152,13 @@ impl<'a> Lowering<'a> {
             match (at, own.as_slice()) {
                 (0, &[first]) => axis = first,
                 (_, &[same]) if same == axis => {}
-                _ => return Err(self.shape_error("the parts must be joined along the same axis", part.span, "another axis here")),
+                _ => {
+                    return Err(self.shape_error(
+                        "the parts must be joined along the same axis",
+                        part.span,
+                        "another axis here",
+                    ));
+                }
             }
             operands.push((tensor, letters));
         }
@@ -156,7 +177,9 @@ impl<'a> Lowering<'a> {
             }
         }
         match parts.is_empty() {
-            true => Err(self.names_error("`concat` needs tensors to join", call.callee.span, "none are given")),
+            true => {
+                Err(self.names_error("`concat` needs tensors to join", call.callee.span, "none are given"))
+            }
             false => Ok((parts, over)),
         }
     }
@@ -173,11 +196,13 @@ impl<'a> Lowering<'a> {
         let mut total = Scalar::from(&shape[axis]);
         for (other, theirs) in &operands[1..] {
             let own = self.shape(other.node).to_vec();
-            let fits = own.len() == shape.len() && (0..own.len()).all(|at| at == axis || own[at] == shape[at]);
+            let fits =
+                own.len() == shape.len() && (0..own.len()).all(|at| at == axis || own[at] == shape[at]);
             if !fits || (letters != theirs && !letters.is_empty() && !theirs.is_empty()) {
                 return Err(self.unlike_parts(first, other));
             }
-            total = self.number_sum((&total, first.span), (Sign::Plus, &Scalar::from(&own[axis]), other.span))?;
+            total =
+                self.number_sum((&total, first.span), (Sign::Plus, &Scalar::from(&own[axis]), other.span))?;
         }
         shape[axis] = self.as_length(&total, span)?;
         let nodes = operands.iter().map(|(tensor, _)| tensor.node).collect();
