@@ -3,6 +3,7 @@ pub mod abc;
 pub mod concrete;
 pub mod diagnostic;
 pub mod dim;
+pub mod explain;
 pub mod graph;
 pub mod loader;
 pub mod network;

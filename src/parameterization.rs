@@ -8,6 +8,7 @@ pub mod conflict;
 pub mod derive;
 pub mod form;
 pub mod global;
+pub mod mend;
 pub mod named;
 pub mod rates;
 pub mod table;
