@@ -315,9 +315,8 @@ impl Graph {
     /// The number a multiplier is fixed to, if the spec writes it.
     pub fn written_multiplier(&self, id: NodeId) -> Option<&Scalar> {
         match &self.node(id).op {
-            Op::Contract { multiplier: Multiplier::Written(scalar), .. } | Op::Scale(Multiplier::Written(scalar)) => {
-                Some(scalar)
-            }
+            Op::Contract { multiplier: Multiplier::Written(scalar), .. }
+            | Op::Scale(Multiplier::Written(scalar)) => Some(scalar),
             _ => None,
         }
     }

@@ -3,5 +3,6 @@ pub mod diagnostic;
 pub mod dim;
 pub mod graph;
 pub mod rational;
+pub mod report;
 pub mod source;
 pub mod syntax;

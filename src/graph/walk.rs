@@ -14,7 +14,12 @@ pub trait Semantics {
     type Error;
 
     /// The meaning of a node, given those of its operands in `values`.
-    fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Self::Value]) -> Result<Self::Value, Self::Error>;
+    fn apply(
+        &mut self,
+        graph: &Graph,
+        id: NodeId,
+        values: &[Self::Value],
+    ) -> Result<Self::Value, Self::Error>;
 
     /// Called when the nodes of a block have been walked: takes the values at the end of the repetition back to its start, and
     /// says whether the block must be walked again. One walk is enough for readings that do not change in a loop.
