@@ -9,25 +9,7 @@ mod layout;
 mod notation;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 
 pub use annotations::Annotations;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dump() {
-        let graph = samples::residual();
-        let a = samples::annotations();
-        std::fs::write(
-            "/tmp/res.svg",
-            graph_svg::svg(&graph, &a, &graph_svg::SvgOptions { sizes: true, ..Default::default() }),
-        )
-        .unwrap();
-        std::fs::write("/tmp/resc.svg", graph_svg::compact(&graph, &a)).unwrap();
-        println!("{}", graph_text::text(&graph, &a));
-        println!("{}", graph_dot::dot(&graph, &a));
-        println!("{:#}", graph_json::json(&graph, &a));
-    }
-}

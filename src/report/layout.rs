@@ -13,6 +13,8 @@ mod columns;
 mod frame;
 mod layers;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

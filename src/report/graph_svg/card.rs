@@ -66,6 +66,14 @@ impl Face {
         (lines + 2.0 * INSET, count.max(1) as f64 * LINE + 2.0)
     }
 
+    /// Takes away what a definition calls its result: the title says more.
+    pub fn unname_result(&mut self) {
+        let named = |line: &&mut Vec<Word>| line.len() > 2 && matches!(line.last(), Some(Word::Name(_)));
+        if let Some(line) = self.lines.last_mut().filter(named) {
+            line.truncate(line.len() - 2);
+        }
+    }
+
     /// The space right of the middle that the caption takes.
     pub fn caption_width(&self) -> f64 {
         if self.caption.is_empty() { 0.0 } else { text_width(&self.caption, FONT - 2.0) + 8.0 }
@@ -132,7 +140,7 @@ pub fn line(notation: &Notation<'_>, id: NodeId, options: &SvgOptions) -> Vec<Wo
         return vec![Word::Name(shorten(&notation.graph.data[data.index()].name))];
     }
     let mut words = step(notation, node);
-    let name = node.name.as_ref().filter(|_| !options.compact);
+    let name = node.name.as_ref().filter(|_| !options.compact || matches!(node.op, Op::Carry(_)));
     match (&node.op, name) {
         (_, None) => {}
         (Op::Carry(_), Some(name)) => words.insert(0, Word::Name(shorten(name))),

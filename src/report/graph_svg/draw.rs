@@ -38,6 +38,9 @@ pub fn draw(notation: &Notation<'_>, scene: &Scene, options: &SvgOptions) -> Str
     pen.out
 }
 
+/// The order of the legend.
+const ROLES: [&str; 6] = ["input-like", "hidden", "output-like", "vector-like", "scalar-like", "finite"];
+
 /// The network's name, what grows, and the colours in use.
 struct Header<'a> {
     name: &'a str,
@@ -50,7 +53,7 @@ struct Header<'a> {
 impl<'a> Header<'a> {
     fn new(notation: &Notation<'a>, scene: &Scene, options: &SvgOptions) -> Header<'a> {
         let scales = match (notation.scales(), options.compact) {
-            (scales, false) if !scales.is_empty() => format!("{scales} grow; the values are the base's"),
+            (scales, false) if !scales.is_empty() => format!("scale {scales}"),
             _ => String::new(),
         };
         let mut roles: Vec<Option<&'static str>> = Vec::new();
@@ -60,7 +63,7 @@ impl<'a> Header<'a> {
                 _ => {}
             }
         }
-        roles.sort_unstable();
+        roles.sort_by_key(|role| ROLES.iter().position(|known| Some(*known) == *role));
         let legend: f64 = roles.iter().map(|role| swatch(role.unwrap_or_default())).sum();
         let titles = text_width(&notation.graph.name, 19.0) + 18.0 + text_width(&scales, FONT);
         let height = 30.0 + if roles.is_empty() { 0.0 } else { 28.0 };
@@ -119,7 +122,7 @@ impl Pen {
     fn text(&mut self, (x, y): (f64, f64), (size, colour, more): Style<'_>, text: &str) {
         if !text.is_empty() {
             let (x, y) = (num(x), num(y + 0.35 * size));
-            let text = escape(text);
+            let text = raised(&escape(text), size);
             self.put(format_args!(
                 "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{colour}\" {more}>{text}</text>"
             ));
@@ -285,6 +288,24 @@ impl Pen {
             }
         }
     }
+}
+
+/// Writes `n^-1/2` with a raised exponent.
+fn raised(text: &str, size: f64) -> String {
+    let mut parts = text.split('^');
+    let mut out = parts.next().unwrap_or_default().to_string();
+    let (up, small) = (num(0.35 * size), num(0.75 * size));
+    for part in parts {
+        let end = part
+            .find(|letter: char| !letter.is_ascii_digit() && !"-/".contains(letter))
+            .unwrap_or(part.len());
+        let (power, rest) = part.split_at(end);
+        let _ = write!(
+            out,
+            "<tspan dy=\"-{up}\" font-size=\"{small}\">{power}</tspan><tspan dy=\"{up}\">{rest}</tspan>"
+        );
+    }
+    out
 }
 
 /// A coordinate with at most one decimal.

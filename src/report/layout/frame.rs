@@ -34,8 +34,11 @@ pub(super) struct Drawing {
     outs: HashMap<usize, f64>,
 }
 
-/// Draws one frame.
+/// Draws one frame; an empty one takes no space.
 pub(super) fn draw(diagram: &Diagram, at: usize, content: &Content, drawings: &[Drawing]) -> Drawing {
+    if content.members.is_empty() {
+        return Drawing::default();
+    }
     let pen = Pen::new(diagram, content, drawings);
     let edges: Vec<Edge> = content.links.iter().map(|link| pen.edge(link)).collect();
     let layered = layer(&pen.kinds(), &edges);

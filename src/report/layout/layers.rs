@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 /// How many bends one frame may have; wires beyond are drawn straight through.
-const BENDS: usize = 60_000;
+const BENDS: usize = 30_000;
 
 /// A wire's part, between numbered nodes.
 #[derive(Clone, Copy, Debug)]
@@ -138,31 +138,35 @@ impl Layered {
     fn bend(&mut self, forward: &[Edge], spine: &[usize]) {
         let on_spine: HashMap<usize, usize> =
             spine.iter().zip(spine.iter().skip(1)).map(|(a, b)| (*a, *b)).collect();
-        let mut bends = HashMap::new();
+        let given = self.layer.len();
+        let mut chains = Chains::new();
         for edge in forward {
             let span = self.layer[edge.to].saturating_sub(self.layer[edge.from]);
             let straight = on_spine.get(&edge.from) == Some(&edge.to);
-            if span == 0 || bends.len() + span > BENDS {
+            let chain = chains.entry((edge.from, edge.value, straight)).or_default();
+            let more = span.saturating_sub(chain.len() + 1);
+            if span == 0 || self.layer.len() - given + more > BENDS {
                 self.direct.push(*edge);
             } else {
-                self.lead(*edge, straight, &mut bends);
+                self.lead(*edge, straight, chain);
             }
         }
     }
 
-    /// Leads one edge through its bends; those on the spine are its own.
-    fn lead(&mut self, edge: Edge, straight: bool, bends: &mut HashMap<(usize, usize, usize, bool), usize>) {
-        let mut from = edge.from;
-        for layer in self.layer[edge.from] + 1..self.layer[edge.to] {
-            let new = self.layer.len();
-            let at = *bends.entry((edge.from, edge.value, layer, straight)).or_insert(new);
-            if at == new {
-                self.layer.push(layer);
-                self.spine.push(straight);
-                self.edges.push(Edge { from, to: at, ..edge });
-            }
-            from = at;
+    /// Leads one edge through the bends of its value, which are made as far as they are needed; the spine has its own.
+    fn lead(&mut self, edge: Edge, straight: bool, chain: &mut Vec<usize>) {
+        let span = self.layer[edge.to] - self.layer[edge.from];
+        while chain.len() + 1 < span {
+            let (from, to) = (chain.last().copied().unwrap_or(edge.from), self.layer.len());
+            self.layer.push(self.layer[edge.from] + chain.len() + 1);
+            self.spine.push(straight);
+            self.edges.push(Edge { from, to, ..edge });
+            chain.push(to);
         }
+        let from = if span > 1 { chain[span - 2] } else { edge.from };
         self.edges.push(Edge { from, ..edge });
     }
 }
+
+/// The bends of every value that leaves a node, layer after layer.
+type Chains = HashMap<(usize, usize, bool), Vec<usize>>;

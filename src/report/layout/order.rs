@@ -21,15 +21,13 @@ pub fn order(layered: &Layered, tips: &[(f64, f64)]) -> Vec<Vec<usize>> {
     for layer in &mut layers {
         layer.sort_by_key(|node| !layered.spine[*node]);
     }
-    let mut best = (crossings(layered, tips, &layers), layers.clone());
+    let mut sorter = Sorter { place: vec![0; layered.layer.len()], spine: &layered.spine };
+    layers.iter().for_each(|layer| sorter.note(layer));
+    let mut best = (crossings(layered, tips, &sorter.place), layers.clone());
     for _ in 0..ROUNDS {
-        for at in 1..layers.len() {
-            arrange(&mut layers, at, at - 1, &above, &layered.spine);
-        }
-        for at in (1..layers.len()).rev() {
-            arrange(&mut layers, at - 1, at, &below, &layered.spine);
-        }
-        let count = crossings(layered, tips, &layers);
+        layers.iter_mut().skip(1).for_each(|layer| sorter.arrange(layer, &above));
+        layers.iter_mut().rev().skip(1).for_each(|layer| sorter.arrange(layer, &below));
+        let count = crossings(layered, tips, &sorter.place);
         if count < best.0 {
             best = (count, layers.clone());
         }
@@ -37,34 +35,42 @@ pub fn order(layered: &Layered, tips: &[(f64, f64)]) -> Vec<Vec<usize>> {
     best.1
 }
 
-/// Sorts a layer by the mean place of its neighbours in `fixed`; the spine stays on the left.
-fn arrange(layers: &mut [Vec<usize>], at: usize, fixed: usize, neighbours: &[Vec<Tip>], spine: &[bool]) {
-    let place = places(&layers[fixed]);
-    let mut keyed: Vec<(f64, usize)> = Vec::with_capacity(layers[at].len());
-    for (own, node) in layers[at].iter().enumerate() {
-        let known: Vec<f64> =
-            neighbours[*node].iter().map(|(other, tip)| place(*other) + tip * 0.9).collect();
-        let mean = if known.is_empty() { own as f64 } else { known.iter().sum::<f64>() / known.len() as f64 };
-        keyed.push((if spine[*node] { -1.0 } else { mean }, *node));
-    }
-    keyed.sort_by(|left, right| left.0.total_cmp(&right.0));
-    layers[at] = keyed.into_iter().map(|(_, node)| node).collect();
+/// Sorts layers, one after another.
+struct Sorter<'a> {
+    /// The place of every node in its layer.
+    place: Vec<usize>,
+    spine: &'a [bool],
 }
 
-/// The place of every node of a layer.
-fn places(layer: &[usize]) -> impl Fn(usize) -> f64 + use<> {
-    let place: std::collections::HashMap<usize, usize> =
-        layer.iter().enumerate().map(|(at, node)| (*node, at)).collect();
-    move |node| place.get(&node).map_or(0.0, |at| *at as f64)
+impl Sorter<'_> {
+    fn note(&mut self, layer: &[usize]) {
+        layer.iter().enumerate().for_each(|(at, node)| self.place[*node] = at);
+    }
+
+    /// Sorts a layer by the mean place of its neighbours on one side; the spine stays on the left.
+    fn arrange(&mut self, layer: &mut Vec<usize>, neighbours: &[Vec<Tip>]) {
+        let mut keyed: Vec<(f64, usize)> =
+            layer.iter().map(|node| (self.wish(*node, &neighbours[*node]), *node)).collect();
+        keyed.sort_by(|left, right| left.0.total_cmp(&right.0));
+        *layer = keyed.into_iter().map(|(_, node)| node).collect();
+        self.note(layer);
+    }
+
+    fn wish(&self, node: usize, neighbours: &[Tip]) -> f64 {
+        if self.spine[node] {
+            return -1.0;
+        }
+        if neighbours.is_empty() {
+            return self.place[node] as f64;
+        }
+        let sum: f64 = neighbours.iter().map(|(other, tip)| self.place[*other] as f64 + tip * 0.9).sum();
+        sum / neighbours.len() as f64
+    }
 }
 
 /// How many pairs of edges cross (Barth, Jünger & Mutzel 2004: inversions, counted with a binary indexed tree).
-fn crossings(layered: &Layered, tips: &[(f64, f64)], layers: &[Vec<usize>]) -> usize {
-    let mut place = vec![0usize; layered.layer.len()];
-    for layer in layers {
-        layer.iter().enumerate().for_each(|(at, node)| place[*node] = at);
-    }
-    let mut between = vec![Vec::new(); layers.len()];
+fn crossings(layered: &Layered, tips: &[(f64, f64)], place: &[usize]) -> usize {
+    let mut between = vec![Vec::new(); layered.count];
     for (edge, (from, to)) in layered.edges.iter().zip(tips) {
         let ends = (place[edge.from] as f64 + from * 0.9, place[edge.to] as f64 + to * 0.9);
         between[layered.layer[edge.from]].push(ends);

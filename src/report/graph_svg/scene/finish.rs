@@ -100,8 +100,10 @@ impl Builder<'_> {
         let outer = self.headers[frame].text.clone();
         let title = match thing {
             Thing::Card(card) => {
-                self.cards[card].frame = parent;
-                &mut self.cards[card].face.title
+                let draft = &mut self.cards[card];
+                draft.frame = parent;
+                draft.face.unname_result();
+                &mut draft.face.title
             }
             Thing::Frame(inner) => {
                 self.frames[inner] = Some(parent);
@@ -126,7 +128,7 @@ impl Builder<'_> {
                 parts.extend(classes.map(|classes| format!("in {}", self.notation.dim(classes))));
             }
             if self.options.sizes {
-                parts.extend((self.notation.annotations.size)(draft.last).map(|size| format!("~ {size}")));
+                parts.extend((self.notation.annotations.size)(draft.last).map(|size| format!("Θ({size})")));
             }
             if graph.outputs.contains(&draft.last) && !self.options.compact {
                 parts.push("output".to_string());
