@@ -141,8 +141,8 @@ impl Sketch {
 pub fn residual() -> Graph {
     let mut sketch = Sketch::new("residual");
     let ten = Dim::number(Rational::integer(10));
-    let image = sketch.data("image", false, &[ten.clone()]);
-    let label = sketch.data("label", true, &[ten.clone()]);
+    let image = sketch.data("image", false, std::slice::from_ref(&ten));
+    let label = sketch.data("label", true, std::slice::from_ref(&ten));
     let x = sketch.linear("embed", image, wide());
     let x = sketch.repeat("block", x, |sketch, x| {
         sketch.enter("mlp");
