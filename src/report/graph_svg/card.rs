@@ -23,7 +23,7 @@ pub enum Word {
     /// What the spec calls the result.
     Name(String),
     /// A parameter.
-    Pill(String, Option<&'static str>),
+    Pill(String, Option<String>),
 }
 
 /// What a card looks like.
@@ -139,10 +139,10 @@ pub fn line(notation: &Notation<'_>, id: NodeId, options: &SvgOptions) -> Vec<Wo
     if let Op::Data(data) = &node.op {
         return vec![Word::Name(shorten(&notation.graph.data[data.index()].name))];
     }
-    let mut words = step(notation, node);
+    let mut words = step(notation, id);
     if !matches!(node.op, Op::Contract { .. } | Op::Add(_) | Op::Lookup { .. } | Op::Carry(_)) {
         let at = if matches!(node.op, Op::Map(_) | Op::Scale(_)) { words.len() } else { 0 };
-        words.splice(at..at, leaves(notation, node));
+        words.splice(at..at, leaves(notation, id));
     }
     let tells = !options.compact && !is_reform(&node.op);
     let name = node.name.as_ref().filter(|_| tells || matches!(node.op, Op::Carry(_)));
@@ -155,18 +155,19 @@ pub fn line(notation: &Notation<'_>, id: NodeId, options: &SvgOptions) -> Vec<Wo
 }
 
 /// The operation in words; what comes down the wire is not repeated.
-fn step(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
+fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let node = notation.graph.node(id);
     let over = |axis: usize| shorten(&notation.axis(node, axis));
     match &node.op {
         Op::Contract { einsum, multiplier } => {
             let labels = notation.labels(einsum, &node.operands);
             let sums: Vec<_> = einsum.contracted().iter().filter_map(|label| labels.get(label)).collect();
             let sums: Vec<_> = sums.into_iter().map(|name| name.trim_end_matches('\'')).collect();
-            product(notation, node, multiplier, &sums.join(" "))
+            product(notation, id, multiplier, &sums.join(" "))
         }
-        Op::Add(_) => added(notation, node),
+        Op::Add(_) => added(notation, id),
         Op::Scale(multiplier) => vec![text("×"), text(notation.factor(multiplier).trim_end_matches(" · "))],
-        Op::Lookup { .. } => lookup(notation, node),
+        Op::Lookup { .. } => lookup(notation, id),
         Op::Map(func) => vec![text(func.name())],
         Op::Normalize { norm, axes } => {
             let name = if *norm == Norm::Rms { "rms normalize" } else { "standardize" };
@@ -200,14 +201,15 @@ fn step(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
         Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
         Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {
-            leaves(notation, node)
+            leaves(notation, id)
         }
     }
 }
 
 /// A product; `sums` names the axes that are summed.
-fn product(notation: &Notation<'_>, node: &Node, multiplier: &Multiplier, sums: &str) -> Vec<Word> {
+fn product(notation: &Notation<'_>, id: NodeId, multiplier: &Multiplier, sums: &str) -> Vec<Word> {
     let graph = notation.graph;
+    let node = graph.node(id);
     if is_mean(notation, node, multiplier) {
         return vec![text(&format!("mean over {sums}"))];
     }
@@ -222,12 +224,12 @@ fn product(notation: &Notation<'_>, node: &Node, multiplier: &Multiplier, sums: 
         (_, 1) => {}
         (1, 2) => {
             words.extend(words.is_empty().then(|| text("×")));
-            words.extend(leaves(notation, node));
+            words.extend(leaves(notation, id));
         }
         _ => {
-            for (at, id) in node.operands.iter().enumerate() {
+            for at in 0..node.operands.len() {
                 words.extend((at > 0).then(|| text("·")));
-                words.push(operand(notation, node.scope, *id));
+                words.push(operand(notation, id, at));
             }
         }
     }
@@ -250,43 +252,43 @@ fn is_mean(notation: &Notation<'_>, node: &Node, multiplier: &Multiplier) -> boo
     product.is_some_and(|product| product.is_one())
 }
 
-fn added(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    let graph = notation.graph;
-    let mut words = Vec::new();
-    for id in &node.operands {
-        if is_leaf(&graph.node(*id).op) {
-            words.extend([text("+"), operand(notation, node.scope, *id)]);
-        }
-    }
+fn added(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let words: Vec<Word> = leaves(notation, id).into_iter().flat_map(|leaf| [text("+"), leaf]).collect();
     if words.is_empty() { vec![text("sum")] } else { words }
 }
 
-fn lookup(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    match &node.operands[..] {
-        [table, index] => {
-            let place = plain(notation, node.scope, *index);
-            vec![operand(notation, node.scope, *table), text("at"), text(&place)]
-        }
-        _ => Vec::new(),
-    }
+fn lookup(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let node = notation.graph.node(id);
+    let Some(index) = node.operands.get(1) else { return Vec::new() };
+    vec![operand(notation, id, 0), text("at"), text(&plain(notation, node.scope, *index))]
 }
 
 /// The operands that have no node of their own.
-fn leaves(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    let leaf = |id: &&NodeId| is_leaf(&notation.graph.node(**id).op);
-    node.operands.iter().filter(leaf).map(|id| operand(notation, node.scope, *id)).collect()
+fn leaves(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let operands = &notation.graph.node(id).operands;
+    let leaf = |at: &usize| is_leaf(&notation.graph.node(operands[*at]).op);
+    (0..operands.len()).filter(leaf).map(|at| operand(notation, id, at)).collect()
 }
 
-fn operand(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> Word {
+/// An operand of a node, by its position.
+fn operand(notation: &Notation<'_>, user: NodeId, position: usize) -> Word {
     let graph = notation.graph;
+    let node = graph.node(user);
+    let id = node.operands[position];
     match &graph.node(id).op {
         Op::Param(param) => {
-            let name = near_path(notation, *param, scope);
+            let name = near_path(notation, *param, node.scope);
             let tied = if graph.consumers(id).nth(1).is_some() { " (tied)" } else { "" };
-            Word::Pill(shorten(&format!("{name}{tied}")), (notation.annotations.role)(*param))
+            Word::Pill(shorten(&format!("{name}{tied}")), site_role(notation, user, position, *param))
         }
-        _ => Word::Text(plain(notation, scope, id)),
+        _ => Word::Text(plain(notation, node.scope, id)),
     }
+}
+
+/// The role of a parameter where it is used; else the one that it has everywhere.
+pub fn site_role(notation: &Notation<'_>, user: NodeId, position: usize, param: ParamId) -> Option<String> {
+    let site = (notation.annotations.site)(user, position).map(str::to_string);
+    site.or_else(|| (notation.annotations.role)(param))
 }
 
 /// The last part of a parameter's path, or the last two where it belongs to another scope.
