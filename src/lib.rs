@@ -11,6 +11,7 @@ pub mod optimizer;
 pub mod parameterization;
 pub mod prelude;
 pub mod rational;
+pub mod report;
 pub mod shape;
 pub mod size;
 pub mod source;
