@@ -133,9 +133,8 @@ struct Lowering<'a> {
     external: Vec<(&'a [ast::Ident], &'a ast::Text)>,
     loss: Option<Span>,
     network: Option<Span>,
-    /// The call whose tensor arguments are the outputs if the loss names none.
-    watched: Option<Span>,
-    watched_arguments: Vec<NodeId>,
+    /// Calls in the loss that declare parameters of their own, by the place of the callee.
+    layers_of_loss: HashMap<Span, NodeId>,
     depth: usize,
     /// Steps left.
     fuel: usize,
@@ -167,8 +166,7 @@ impl<'a> Lowering<'a> {
             external: Vec::new(),
             loss: None,
             network: None,
-            watched: None,
-            watched_arguments: Vec::new(),
+            layers_of_loss: HashMap::new(),
             depth: 0,
             fuel: program.bytes.saturating_mul(200).saturating_add(200_000).min(20 * MOST_NODES),
             most_nodes: program.bytes.saturating_mul(20).saturating_add(10_000).min(MOST_NODES),
