@@ -81,10 +81,14 @@ enum Subject {
     Tensor(NodeId),
 }
 
-/// Explains a parameter (by path or external name) or a tensor (by path; the last assignment of that name).
-pub fn explain(calculus: &Calculus, found: &Parameterization, name: &str) -> Result<Explanation, UnknownSubject> {
+/// Explains a parameter (by path or external name) or a tensor (by path; `x'2` is the second of that name).
+pub fn explain(
+    calculus: &Calculus,
+    found: &Parameterization,
+    name: &str,
+) -> Result<Explanation, UnknownSubject> {
     let graph = calculus.graph();
-    let subject = subject(graph, name)?;
+    let subject = subject(calculus, name)?;
     let sizes = analyze(calculus, found.abc.clone(), found.optimizer);
     let title = |what: &str| format!("{what} under {} with {}", found.named, found.optimizer);
     Ok(match subject {
@@ -92,26 +96,29 @@ pub fn explain(calculus: &Calculus, found: &Parameterization, name: &str) -> Res
             title: title(&graph.param(param).path),
             sections: param::sections(calculus, found, &sizes, param),
         },
-        Subject::Tensor(node) => {
-            Explanation { title: title(&graph.label(node)), sections: tensor_sections(calculus, &sizes, node) }
-        }
+        Subject::Tensor(node) => Explanation {
+            title: title(calculus.label(node)),
+            sections: tensor_sections(calculus, &sizes, node),
+        },
     })
 }
 
-fn subject(graph: &Graph, name: &str) -> Result<Subject, UnknownSubject> {
+fn subject(calculus: &Calculus, name: &str) -> Result<Subject, UnknownSubject> {
+    let graph = calculus.graph();
     let named = |(id, param): (ParamId, &crate::graph::Param)| {
         (param.path == name || param.external.as_deref() == Some(name)).then_some(Subject::Param(id))
     };
-    let tensor = || graph.ids().rev().find(|id| graph.label(*id) == name).map(Subject::Tensor);
+    let tensor = || graph.ids().find(|id| calculus.label(*id) == name).map(Subject::Tensor);
     graph.param_ids().find_map(named).or_else(tensor).ok_or_else(|| {
-        let labels: Vec<String> = graph.ids().map(|id| graph.label(id)).collect();
-        let known = graph.params.iter().map(|param| param.path.as_str()).chain(labels.iter().map(String::as_str));
+        let tensors = graph.ids().map(|id| calculus.label(id));
+        let known = graph.params.iter().map(|param| param.path.as_str()).chain(tensors);
         UnknownSubject { name: name.into(), hint: did_you_mean(name, known) }
     })
 }
 
 fn tensor_sections(calculus: &Calculus, sizes: &Sizes, node: NodeId) -> Vec<Section> {
-    let mut sections = vec![chain_section(calculus, sizes, "value at initialization", chain::Goal::Value(node))];
+    let mut sections =
+        vec![chain_section(calculus, sizes, "value at initialization", chain::Goal::Value(node))];
     sections.push(chain_section(calculus, sizes, "change in training", chain::Goal::Change(node)));
     sections.push(chain_section(calculus, sizes, "gradient at initialization", chain::Goal::Fresh(node)));
     sections.push(chain_section(calculus, sizes, "gradient in training", chain::Goal::Gradient(node)));

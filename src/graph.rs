@@ -15,6 +15,7 @@ pub mod lower;
 pub mod op;
 pub mod walk;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -175,9 +176,6 @@ pub struct Carried {
     pub exit: NodeId,
 }
 
-/// How far a node without a name looks for one that has it.
-const NAMELESS: usize = 6;
-
 /// A network as operations on tensors.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -293,34 +291,31 @@ impl Graph {
         names.join(".")
     }
 
-    /// The name of a node for a reader: its path if the spec names it, else that of the parameter it is or of the tensor it
-    /// goes into, with its number.
-    pub fn label(&self, id: NodeId) -> String {
-        if let Some(path) = self.named(id) {
-            return path;
-        }
-        if let Op::Param(param) = self.node(id).op {
-            return self.param(param).path.clone();
-        }
-        let mut at = id;
-        for _ in 0..NAMELESS {
-            let Some((consumer, _)) = self.consumers(at).last() else { break };
-            if let Some(path) = self.named(consumer) {
-                return format!("{path}%{}", id.index());
-            }
-            at = consumer;
-        }
-        format!("%{}", id.index())
+    /// The names of all nodes for a reader, each once: the path that the spec gives it, `x'2` for the second node of that path;
+    /// the parameter's path; the number of a node without a name, behind the definition that it was written in or the name of what it goes into.
+    pub fn labels(&self) -> Vec<String> {
+        let paths: Vec<String> =
+            (0..self.scopes.len() as u32).map(|id| self.scope_path(ScopeId(id))).collect();
+        let mut taken = HashMap::<String, usize>::new();
+        self.ids().map(|id| self.label(id, &paths, &mut taken)).collect()
     }
 
-    /// The path of a node that the spec names.
-    pub fn named(&self, id: NodeId) -> Option<String> {
+    fn label(&self, id: NodeId, paths: &[String], taken: &mut HashMap<String, usize>) -> String {
         let node = self.node(id);
-        let name = node.name.as_ref()?;
-        Some(match self.scope_path(node.scope) {
-            path if path.is_empty() => name.to_string(),
-            path => format!("{path}.{name}"),
-        })
+        let path = paths.get(node.scope.index()).map_or("", String::as_str);
+        let name = match (&node.name, &node.op) {
+            (_, Op::Param(param)) => self.param(*param).path.clone(),
+            (Some(name), _) if path.is_empty() => name.to_string(),
+            (Some(name), _) => format!("{path}.{name}"),
+            (None, _) if path.is_empty() => {
+                let user = self.consumers(id).find_map(|(user, _)| self.node(user).name.as_deref());
+                return format!("{}%{}", user.unwrap_or_default(), id.index());
+            }
+            (None, _) => return format!("{path}%{}", id.index()),
+        };
+        let count = taken.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}'{count}") }
     }
 
     /// The names of the scale symbols, for printing.

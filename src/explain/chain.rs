@@ -77,7 +77,11 @@ impl<'a, 'g> Chain<'a, 'g> {
     fn gradient_terms(&self, id: NodeId, when: When, record: &mut Record) {
         let one = (Quantity::Constant, Size::one());
         if self.calculus.is_output[id.index()] {
-            return record.0.push(Term { rule: Rule::Loss, factors: [one].into_iter().collect(), size: Size::one() });
+            return record.0.push(Term {
+                rule: Rule::Loss,
+                factors: [one].into_iter().collect(),
+                size: Size::one(),
+            });
         }
         let (sizes, initial) = (self.sizes, &self.sizes.initial);
         let (table, reached) = match when {
@@ -104,7 +108,9 @@ impl<'a, 'g> Chain<'a, 'g> {
             Quantity::Change(id) => Some(Goal::Change(id)),
             Quantity::FreshGradient(id) => Some(Goal::Fresh(id)),
             Quantity::Gradient(id) => Some(Goal::Gradient(id)),
-            Quantity::Reached(id) if *self.size(Goal::Change(id)) > *self.size(Goal::Value(id)) => Some(Goal::Change(id)),
+            Quantity::Reached(id) if *self.size(Goal::Change(id)) > *self.size(Goal::Value(id)) => {
+                Some(Goal::Change(id))
+            }
             Quantity::Reached(id) => Some(Goal::Value(id)),
             _ => None,
         };
@@ -136,7 +142,7 @@ impl<'a, 'g> Chain<'a, 'g> {
 
     fn step(&self, goal: Goal, terms: &[Term], largest: usize) -> Step {
         let line = |(at, term): (usize, &Term)| TermLine {
-            factors: term.factors.iter().map(|factor| self.factor(goal, term.rule, factor)).collect(),
+            factors: telling(term).map(|factor| self.factor(goal, term.rule, factor)).collect(),
             size: words(self.graph(), &term.size),
             largest: at == largest,
         };
@@ -161,7 +167,7 @@ impl<'a, 'g> Chain<'a, 'g> {
     }
 
     fn quantity(&self, goal: Goal) -> String {
-        let label = self.graph().label(goal.node());
+        let label = self.calculus.label(goal.node());
         match goal {
             Goal::Value(_) => format!("|{label}|"),
             Goal::Change(_) => format!("D({label})"),
@@ -171,12 +177,16 @@ impl<'a, 'g> Chain<'a, 'g> {
     }
 
     fn factor(&self, goal: Goal, rule: Rule, (quantity, size): &(Quantity, Size)) -> (String, String) {
-        let label = |id: &NodeId| self.graph().label(*id);
+        let label = |id: &NodeId| self.calculus.label(*id);
         let name = match quantity {
             Quantity::Multiplier => "multiplier".into(),
             Quantity::Entry => format!("entries of {}", self.weight(goal)),
-            Quantity::Value(id) if self.calculus.shaped.view_of[id.index()].is_some() => format!("entries of {}", label(id)),
-            Quantity::Reached(id) if self.calculus.shaped.view_of[id.index()].is_some() => format!("entries of {}", label(id)),
+            Quantity::Value(id) if self.calculus.shaped.view_of[id.index()].is_some() => {
+                format!("entries of {}", label(id))
+            }
+            Quantity::Reached(id) if self.calculus.shaped.view_of[id.index()].is_some() => {
+                format!("entries of {}", label(id))
+            }
             Quantity::Value(id) | Quantity::Reached(id) => format!("|{}|", label(id)),
             Quantity::Change(id) => format!("D({})", label(id)),
             Quantity::Step => format!("change of {}", self.weight(goal)),
@@ -201,14 +211,18 @@ impl<'a, 'g> Chain<'a, 'g> {
     fn weight(&self, goal: Goal) -> String {
         let nodes: Vec<NodeId> = match goal {
             Goal::Value(id) | Goal::Change(id) => vec![id],
-            Goal::Fresh(id) | Goal::Gradient(id) => self.graph().consumers(id).map(|(consumer, _)| consumer).collect(),
+            Goal::Fresh(id) | Goal::Gradient(id) => {
+                self.graph().consumers(id).map(|(consumer, _)| consumer).collect()
+            }
         };
         let mut paths: Vec<&str> = Vec::new();
         for id in nodes {
             let own = self.graph().as_param(id).map(|param| self.graph().param(param).path.as_str());
             let count = self.graph().node(id).operands.len();
             let sites = (0..count).filter_map(|operand| self.calculus.shaped.site_at(id, operand));
-            paths.extend(own.into_iter().chain(sites.map(|site| self.graph().param(site.param).path.as_str())));
+            paths.extend(
+                own.into_iter().chain(sites.map(|site| self.graph().param(site.param).path.as_str())),
+            );
         }
         paths.dedup();
         paths.join(" / ")
@@ -220,7 +234,8 @@ impl<'a, 'g> Chain<'a, 'g> {
         let last = steps.len();
         for (at, step) in steps.into_iter().enumerate() {
             let trivial = step.terms.len() == 1 && step.terms[0].factors.len() == 1 && at + 1 < last;
-            let follows = |before: &Step| step.terms[0].factors[0].0 == before.quantity && before.size == step.size;
+            let follows =
+                |before: &Step| step.terms[0].factors[0].0 == before.quantity && before.size == step.size;
             match short.last_mut() {
                 Some(before) if trivial && follows(before) => {
                     before.through.push(before.quantity.clone());
@@ -233,6 +248,14 @@ impl<'a, 'g> Chain<'a, 'g> {
     }
 }
 
+/// The factors of a term that are worth showing: multipliers and lengths only where they are not 1.
+fn telling(term: &Term) -> impl Iterator<Item = &(Quantity, Size)> {
+    use Quantity::{Broadcast, Coherent, Multiplier, Random, RandomBroadcast, Slope};
+    let plain =
+        |quantity| matches!(quantity, Multiplier | Broadcast | RandomBroadcast | Coherent | Random | Slope);
+    term.factors.iter().filter(move |(quantity, size)| !(plain(*quantity) && size.is_one()))
+}
+
 fn largest(terms: &[Term]) -> Option<usize> {
     (0..terms.len()).rev().max_by(|a, b| terms[*a].size.cmp(&terms[*b].size))
 }
@@ -241,5 +264,7 @@ fn largest(terms: &[Term]) -> Option<usize> {
 fn carried_into(graph: &Graph, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
     let block = graph.block_of(graph.node(id).scope);
     let carried = block.into_iter().flat_map(|block| &graph.block(block).carried);
-    carried.filter(move |carried| carried.next == id && matches!(graph.node(carried.carry).op, Op::Carry(_))).map(|carried| carried.carry)
+    carried
+        .filter(move |carried| carried.next == id && matches!(graph.node(carried.carry).op, Op::Carry(_)))
+        .map(|carried| carried.carry)
 }

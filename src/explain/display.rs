@@ -77,6 +77,7 @@ fn step(step: &Step) -> Value {
 }
 
 fn term(term: &TermLine) -> Value {
-    let factors: Vec<Value> = term.factors.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
+    let factors: Vec<Value> =
+        term.factors.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
     json!({ "factors": factors, "size": term.size, "largest": term.largest })
 }

@@ -12,7 +12,12 @@ use crate::size::forward::multiplier;
 use crate::size::term::{Rule, aligned};
 
 /// Everything that explains a parameter.
-pub fn sections(calculus: &Calculus, found: &Parameterization, sizes: &Sizes, param: ParamId) -> Vec<Section> {
+pub fn sections(
+    calculus: &Calculus,
+    found: &Parameterization,
+    sizes: &Sizes,
+    param: ParamId,
+) -> Vec<Section> {
     let about = About { calculus, found, sizes, param, budget: Budget::new(calculus, &found.abc) };
     let mut sections = vec![about.initialization()];
     if !calculus.graph().param(param).frozen {
@@ -41,7 +46,7 @@ impl About<'_, '_> {
     }
 
     fn label(&self, id: NodeId) -> String {
-        self.calculus.graph().label(id)
+        self.calculus.label(id).to_string()
     }
 
     /// The tensor on which the parameter acts at a site.
@@ -65,17 +70,24 @@ impl About<'_, '_> {
 
     fn initialization(&self) -> Section {
         let chain = Chain::new(self.calculus, self.sizes);
-        let steps = self.sites().filter_map(|site| self.input(site)).flat_map(|x| chain.steps(Goal::Value(x))).collect();
+        let steps = self
+            .sites()
+            .filter_map(|site| self.input(site))
+            .flat_map(|x| chain.steps(Goal::Value(x)))
+            .collect();
         let scaling = &self.found.abc.params[self.param.index()];
         let mut conclusions: Vec<String> = match self.calculus.graph().param(self.param).init {
             Init::Constant(value) => vec![format!("every entry starts at {value}: the spec says so")],
-            Init::Random if self.found.named == Named::Mup => self.sites().map(|site| self.spectral(site)).collect(),
+            Init::Random if self.found.named == Named::Mup => {
+                self.sites().map(|site| self.spectral(site)).collect()
+            }
             Init::Random => self.sites().map(|site| self.by_fan_in(site)).collect(),
         };
         conclusions.extend(self.sites().filter_map(|site| self.site_multiplier(site)));
         let own = own_multiplier(&self.found.abc, self.param);
         conclusions.extend(own.map(|own| format!("own multiplier: {}", self.words(&own))));
-        conclusions.push(format!("initial standard deviation: {}", self.words(&Size::from(&scaling.init_std))));
+        conclusions
+            .push(format!("initial standard deviation: {}", self.words(&Size::from(&scaling.init_std))));
         Section { title: "initialization".into(), steps, conclusions }
     }
 
@@ -84,7 +96,10 @@ impl About<'_, '_> {
         let at = self.label(site.node);
         let aim = self.calculus.bounds[site.node.index()].aim();
         let Some(x) = self.input(site).filter(|_| !site.lookup) else {
-            return format!("at `{at}`: fan-in 1, so entries may be as large as the result: {}", self.words(&aim));
+            return format!(
+                "at `{at}`: fan-in 1, so entries may be as large as the result: {}",
+                self.words(&aim)
+            );
         };
         let (n, m) = (Size::from(&site.fan_in), Size::from(&site.fan_out));
         let reached = &self.budget.reached[x.index()];
@@ -114,8 +129,13 @@ impl About<'_, '_> {
     fn site_multiplier(&self, site: &Site) -> Option<String> {
         let front = multiplier(self.calculus.graph(), &self.found.abc, site.node);
         let written = self.calculus.graph().written_multiplier(site.node).is_some();
-        let why = if written { "written in the spec" } else { "so that this use keeps its bounds with the shared entries" };
-        (!front.is_one()).then(|| format!("multiplier at `{}`: {} ({why})", self.label(site.node), self.words(&front)))
+        let why = if written {
+            "written in the spec"
+        } else {
+            "so that this use keeps its bounds with the shared entries"
+        };
+        (!front.is_one())
+            .then(|| format!("multiplier at `{}`: {} ({why})", self.label(site.node), self.words(&front)))
     }
 
     fn learning_rate(&self) -> Section {
@@ -174,16 +194,21 @@ impl About<'_, '_> {
     }
 
     fn epsilon_and_decay(&self) -> Section {
-        let mut section = Section { title: "eps and weight decay".into(), steps: Vec::new(), conclusions: Vec::new() };
+        let mut section =
+            Section { title: "eps and weight decay".into(), steps: Vec::new(), conclusions: Vec::new() };
         if let Some(epsilon) = &self.found.epsilon[self.param.index()] {
             let chain = Chain::new(self.calculus, self.sizes);
             section.steps = self.param_node().map(|id| chain.steps(Goal::Fresh(id))).unwrap_or_default();
             let epsilon = self.words(&Size::from(epsilon));
-            section.conclusions.push(format!("eps is compared with the gradient of an entry: {epsilon}   [TP-IVb Lemma 2.8.11]"));
+            section.conclusions.push(format!(
+                "eps is compared with the gradient of an entry: {epsilon}   [TP-IVb Lemma 2.8.11]"
+            ));
         }
         if let Some(decay) = &self.found.weight_decay[self.param.index()] {
             let decay = self.words(&Size::from(decay));
-            section.conclusions.push(format!("weight decay acts as rate * decay * weight, so it goes like one over the rate: {decay}"));
+            section.conclusions.push(format!(
+                "weight decay acts as rate * decay * weight, so it goes like one over the rate: {decay}"
+            ));
         }
         section
     }
@@ -201,6 +226,10 @@ impl About<'_, '_> {
                 self.words(&self.sizes.change[id]),
             )
         };
-        Section { title: "what follows where it acts".into(), steps: Vec::new(), conclusions: self.sites().map(line).collect() }
+        Section {
+            title: "what follows where it acts".into(),
+            steps: Vec::new(),
+            conclusions: self.sites().map(line).collect(),
+        }
     }
 }

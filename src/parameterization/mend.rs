@@ -1,78 +1,69 @@
-//! What to change so that a parameterization becomes stable and moves: one line per cause, none per consequence.
+//! What to change so that a parameterization becomes stable and learns features: its differences from the maximal-update
+//! parameterization, told in its own gauge.
 
-use super::verdict::{Classification, Fault, Movement, Problem, Verdict};
-use crate::graph::{Init, NodeId, Op};
-use crate::size::Size;
-use crate::size::analysis::{Calculus, Sizes, exceeds};
-use crate::size::term::Rule;
+use super::derive::maximal_update;
+use super::rates::set_largest_stable;
+use super::verdict::{Classification, Verdict};
+use crate::abc::{Abc, ParamScaling};
+use crate::dim::Monomial;
+use crate::graph::{NodeId, ParamId};
+use crate::optimizer::Optimizer;
+use crate::size::analysis::Calculus;
 
-/// Advice, the first cause first.
-pub fn mend(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<String> {
-    let mut advice: Vec<String> = Vec::new();
-    for line in found.problems.iter().filter_map(|problem| cause(calculus, sizes, problem)).chain(rates(calculus, found)) {
-        if !advice.contains(&line) {
-            advice.push(line);
-        }
+/// Advice, parameter by parameter and then operation by operation; empty if nothing needs mending or muP cannot be derived.
+pub fn mend(calculus: &Calculus, given: &Abc, optimizer: Optimizer, found: &Classification) -> Vec<String> {
+    if found.verdict == Verdict::FeatureLearning && found.is_maximal() {
+        return Vec::new();
     }
-    advice
+    let Ok(mut wanted) = maximal_update(calculus) else { return Vec::new() };
+    if set_largest_stable(calculus, &mut wanted, optimizer).is_err() {
+        return Vec::new();
+    }
+    let params =
+        calculus.graph().param_ids().filter_map(|(id, _)| param(calculus, given, &wanted, optimizer, id));
+    params.chain(operations(calculus, given, &wanted)).collect()
 }
 
-/// What mends one tensor, if the fault starts there.
-fn cause(calculus: &Calculus, sizes: &Sizes, problem: &Problem) -> Option<String> {
+/// How one parameter differs, with its own multiplier kept.
+fn param(
+    calculus: &Calculus,
+    given: &Abc,
+    wanted: &Abc,
+    optimizer: Optimizer,
+    id: ParamId,
+) -> Option<String> {
+    let (given, wanted) = (&given.params[id.index()], &wanted.params[id.index()]);
+    let wanted = wanted.shift(&given.multiplier.div(&wanted.multiplier)?, optimizer)?;
+    let param = calculus.graph().param(id);
     let names = calculus.graph().symbol_names();
-    let factor = problem.allowed.div(&problem.size);
-    let factor = factor.display(&names);
-    let starts_here = match problem.fault {
-        Fault::GrowsAtInit | Fault::VanishesAtInit => initial_operands_are_fine(calculus, sizes, problem.node),
-        Fault::ChangesTooMuch => calculus.graph().node(problem.node).operands.iter().all(|operand| !exceeds(calculus, sizes, *operand)),
+    let factor = |what: &str, get: fn(&ParamScaling) -> &Monomial| {
+        let factor = get(&wanted).div(get(given)).filter(|factor| !factor.is_one())?;
+        Some(format!("{what} by {}", factor.display(&names)))
     };
-    if !starts_here {
-        return None;
-    }
-    match (problem.fault, problem.through) {
-        (Fault::ChangesTooMuch, Some(Rule::Propagation)) | (Fault::GrowsAtInit | Fault::VanishesAtInit, _) => {
-            Some(match random_weight(calculus, problem.node) {
-                Some(path) => format!("scale the initialization of `{path}` by {factor}"),
-                None => format!("put a multiplier {factor} in front of `{}`", calculus.graph().label(problem.node)),
-            })
-        }
-        (Fault::ChangesTooMuch, Some(Rule::ProductChange)) => {
-            Some(format!("put a multiplier {factor} in front of `{}`", calculus.graph().label(problem.node)))
-        }
-        (Fault::ChangesTooMuch, _) => None,
-    }
+    let random = param.init == crate::graph::Init::Random;
+    let init = random.then(|| factor("initialization", |scaling| &scaling.init_std)).flatten();
+    let rate = if param.frozen { None } else { factor("learning rate", |scaling| &scaling.learning_rate) };
+    let parts: Vec<String> = init.into_iter().chain(rate).collect();
+    (!parts.is_empty()).then(|| format!("`{}`: multiply its {}", param.path, parts.join(" and its ")))
 }
 
-/// Whether everything that goes into a tensor may be as large as it is.
-fn initial_operands_are_fine(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> bool {
-    calculus.graph().node(id).operands.iter().all(|operand| {
-        let allowed = calculus.allowed(*operand, &sizes.initial);
-        calculus.graph().as_param(*operand).is_some() || allowed.is_none_or(|allowed| sizes.initial[operand.index()] <= allowed)
-    })
-}
-
-/// The path of the random weight that acts in a node.
-fn random_weight(calculus: &Calculus, id: NodeId) -> Option<String> {
-    let node = calculus.graph().node(id);
-    let weights = (0..node.operands.len()).filter_map(|operand| calculus.shaped.site_at(id, operand));
-    let mut random = weights.filter(|site| calculus.graph().param(site.param).init == Init::Random);
-    let site = random.next().filter(|_| matches!(node.op, Op::Contract { .. } | Op::Lookup { .. }))?;
-    Some(calculus.graph().param(site.param).path.clone())
-}
-
-/// Learning rates that are too high and, where nothing is, those that are too low. A change is proportional to its rate.
-fn rates<'c>(calculus: &'c Calculus, found: &'c Classification) -> impl Iterator<Item = String> + 'c {
-    let wanted = match found.verdict {
-        Verdict::UnstableAtInit | Verdict::UnstableInTraining | Verdict::ControlledDivergence => Movement::Exploding,
-        Verdict::Trivial | Verdict::Kernel | Verdict::FeatureLearning => Movement::Lazy,
-    };
+/// Multipliers in front of operations that differ.
+fn operations(calculus: &Calculus, given: &Abc, wanted: &Abc) -> Vec<String> {
     let names = calculus.graph().symbol_names();
-    found.params.iter().filter(move |param| param.movement == wanted).map(move |param| {
-        let path = &calculus.graph().param(param.param).path;
-        let factor = Size::one().div(&param.update);
-        match wanted {
-            Movement::Exploding => format!("lower the learning rate of `{path}` by {}", factor.display(&names)),
-            _ => format!("`{path}` could move {} times further", factor.display(&names)),
-        }
-    })
+    let mut nodes: Vec<NodeId> =
+        given.contractions.keys().chain(wanted.contractions.keys()).copied().collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let line = |node: NodeId| {
+        let of = |abc: &Abc| abc.contractions.get(&node).cloned().unwrap_or_default();
+        let (has, wants) = (of(given), of(wanted));
+        let text = format!(
+            "`{}`: put {} in front of it instead of {}",
+            calculus.label(node),
+            wants.display(&names),
+            has.display(&names)
+        );
+        (has != wants).then_some(text)
+    };
+    nodes.into_iter().filter_map(line).collect()
 }

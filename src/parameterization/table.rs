@@ -110,7 +110,7 @@ fn multipliers(calculus: &Calculus, found: &Parameterization) -> Vec<MultiplierR
         let count = graph.node(*node).operands.len();
         let site = (0..count).find_map(|operand| calculus.shaped.site_at(*node, operand));
         MultiplierRow {
-            tensor: graph.label(*node),
+            tensor: calculus.label(*node).to_string(),
             parameter: site.map(|site| graph.param(site.param).path.clone()),
             factor: factor.clone(),
             node: *node,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::graph::{Graph, Init, NodeId, Op, ParamId};
+use crate::graph::{Init, NodeId, Op, ParamId};
 use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
@@ -350,9 +350,9 @@ fn own_update(calculus: &Calculus, sizes: &Sizes, site: &Site) -> Size {
 }
 
 /// The path of a tensor's blame, for messages.
-pub fn describe(graph: &Graph, problem: &Problem) -> String {
-    let names = graph.symbol_names();
-    let (label, size) = (graph.label(problem.node), problem.size.display(&names).to_string());
+pub fn describe(calculus: &Calculus, problem: &Problem) -> String {
+    let names = calculus.graph().symbol_names();
+    let (label, size) = (calculus.label(problem.node), problem.size.display(&names).to_string());
     let allowed = problem.allowed.display(&names).to_string();
     match problem.fault {
         Fault::GrowsAtInit => format!("`{label}` is {size} at initialization, not {allowed}"),

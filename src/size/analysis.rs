@@ -4,16 +4,17 @@
 //! the parameters, the parameters move the tensors, the tensors change the gradients. It is solved by rounds from "nothing has
 //! moved", and either settles, or breaks a bound (then the parameterization is unstable and the rounds stop).
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::Size;
 use super::backward::{Backward, Steps, When, gradients, step};
 use super::change::{self, Changes, Convention};
 use super::forward::{self, Forward};
 use super::parity::{Summation, summations};
 use super::target::{Bound, before_loss, bounds};
 use super::term::{self, Largest, Quantity};
-use super::Size;
 use crate::abc::Abc;
 use crate::graph::{Graph, NodeId, Op};
 use crate::optimizer::Optimizer;
@@ -36,6 +37,7 @@ pub struct Calculus<'g> {
     pub is_output: Vec<bool>,
     /// The logits and what only becomes logits, by sums, factors and rearrangements: nothing else feels their size.
     pub is_tail: Vec<bool>,
+    labels: OnceCell<Vec<String>>,
 }
 
 impl<'g> Calculus<'g> {
@@ -45,6 +47,7 @@ impl<'g> Calculus<'g> {
         let outputs: HashSet<NodeId> = graph.outputs.iter().copied().collect();
         Calculus {
             convention: Convention::default(),
+            labels: OnceCell::new(),
             sums: summations(&shaped),
             bounds: bounds(&shaped),
             before_loss: before_loss(graph),
@@ -52,6 +55,11 @@ impl<'g> Calculus<'g> {
             is_output: graph.ids().map(|id| outputs.contains(&id)).collect(),
             shaped,
         }
+    }
+
+    /// The name of a node for a reader.
+    pub fn label(&self, id: NodeId) -> &str {
+        &self.labels.get_or_init(|| self.graph().labels())[id.index()]
     }
 
     /// The same graph under another convention.
@@ -210,7 +218,9 @@ fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
     let gradient = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut steps = nothing.clone();
     for id in calculus.graph().ids() {
-        if let Some(param) = calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen) {
+        if let Some(param) =
+            calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen)
+        {
             let own = (Quantity::Gradient(id), gradient[id.index()].clone());
             steps[param.index()] = Largest::of(|terms| step(&sizes.abc, param, sizes.optimizer, own, terms));
         }

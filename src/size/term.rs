@@ -149,31 +149,29 @@ impl Rule {
         }
     }
 
-    /// Paper and section.
+    /// Where it comes from: paper and section.
     pub fn source(self) -> &'static str {
         match self {
-            Rule::Given | Rule::Loss => "TP-IV §3 (finite inputs and outputs)",
-            Rule::Initialized => "TP-IV Def. 3.1 (abc-parameterization)",
+            Rule::Given | Rule::Loss => "TP-IV §3: finite inputs and outputs",
+            Rule::Initialized => "TP-IV §3: abc-parameterization",
             Rule::CentralLimit | Rule::LargeNumbers => {
-                "TP-V App. J.2 (sums of independent and of correlated terms)"
+                "TP-V App. J.1: sums of independent and of correlated terms"
             }
-            Rule::AlignedAtInit => "Spectral §3 (operator norms)",
-            Rule::Row => "TP-V App. B (one-hot input)",
-            Rule::Sum | Rule::Product | Rule::Scaled | Rule::Kept => "TP-I §2 (coordinatewise operations)",
-            Rule::Elementwise => "TP-I §2 (nonlinearities)",
-            Rule::Normalized => "TP-V App. B.1 (LayerNorm)",
-            Rule::Softmax => "TP-V App. B (attention)",
-            Rule::FreshBackward => "TP-IV §5 (gradient independence at initialization)",
-            Rule::AlignedBackward => "Spectral §3 (operator norms)",
-            Rule::ChangeBackward => "TP-IV App. H (min(a+b, 2a+c))",
-            Rule::ProductBackward | Rule::BroadcastBackward | Rule::PassBackward => {
-                "TP-IVb §2 (backward pass)"
+            Rule::AlignedAtInit => "Spectral §3: operator norms",
+            Rule::Row => "TP-V App. B.1: one-hot input",
+            Rule::Sum | Rule::Product | Rule::Scaled | Rule::Kept | Rule::Elementwise => {
+                "TP-I: coordinatewise operation"
             }
-            Rule::Step => "TP-IVb Def. 2.4 (entrywise updates)",
+            Rule::Normalized | Rule::Softmax => "by definition",
+            Rule::FreshBackward => "TP-II: gradient independence at initialization",
+            Rule::AlignedBackward => "Spectral §3: operator norms",
+            Rule::ChangeBackward => "TP-IV Def. 3.2: min(a+b, 2a+c)",
+            Rule::ProductBackward | Rule::BroadcastBackward | Rule::PassBackward => "chain rule",
+            Rule::Step => "TP-IVb §2: the update function",
             Rule::Update => "TP-V App. J.2.1; TP-IV Def. 3.2",
             Rule::Propagation => "TP-IV Thm. 3.3; Spectral §3",
-            Rule::ProductChange => "TP-V App. J.2 (attention logits)",
-            Rule::PassChange => "TP-I §2 (coordinatewise operations)",
+            Rule::ProductChange => "TP-V Def. 4.1: attention logits",
+            Rule::PassChange => "TP-I: coordinatewise operation",
         }
     }
 }

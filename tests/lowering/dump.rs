@@ -46,7 +46,9 @@ pub fn dump(graph: &Graph) -> String {
     }
     for id in graph.ids() {
         let node = graph.node(id);
-        let name = node.name.as_ref().map(|_| format!("{} ", graph.label(id))).unwrap_or_default();
+        let path = graph.scope_path(node.scope);
+        let dot = if path.is_empty() { "" } else { "." };
+        let name = node.name.as_ref().map(|name| format!("{path}{dot}{name} ")).unwrap_or_default();
         let _ =
             writeln!(text, "%{} {name}{} = {}", id.index(), shape(graph, &node.shape), operation(graph, id));
     }

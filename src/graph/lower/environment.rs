@@ -167,10 +167,7 @@ impl<'a> Lowering<'a> {
             Some((Value::Poison, ..)) => return Err(Reported),
             Some((_, role, span)) => (role, span),
             None => {
-                return self
-                    .function_named(&ident.name)
-                    .ok_or(())
-                    .or_else(|()| Err(self.unknown_function(ident)));
+                return self.function_named(&ident.name).ok_or_else(|| self.unknown_function(ident));
             }
         };
         if let Some(function) = self.function_named(&ident.name) {

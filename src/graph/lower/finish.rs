@@ -69,10 +69,11 @@ impl<'a> Lowering<'a> {
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::Hole => {}
             ExprKind::Name(ident) => {
-                if let Some(Value::Tensor(tensor)) = self.find(&ident.name).map(|known| &known.value) {
-                    if self.trained[tensor.node.index()] && self.graph.as_param(tensor.node).is_none() {
-                        outputs.push(tensor.node);
-                    }
+                if let Some(Value::Tensor(tensor)) = self.find(&ident.name).map(|known| &known.value)
+                    && self.trained[tensor.node.index()]
+                    && self.graph.as_param(tensor.node).is_none()
+                {
+                    outputs.push(tensor.node);
                 }
             }
             ExprKind::Indexed(inner, _) | ExprKind::Negate(inner) | ExprKind::Power(inner, _) => {
