@@ -341,11 +341,12 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
     ParamVerdict { param, movement, update, propagation }
 }
 
-/// U of this parameter alone, where several parameters meet in one operation (a sum of biases).
+/// U at one site: of this parameter alone, where several meet in one sum; of the whole result, where nothing else goes in.
 fn own_update(calculus: &Calculus, sizes: &Sizes, site: &Site) -> Size {
     match calculus.graph().node(site.node).op {
-        Op::Contract { .. } => sizes.part(calculus, site.node, Rule::Update),
-        _ => sizes.steps[site.param.index()].clone(),
+        Op::Contract { .. } | Op::Lookup { .. } => sizes.part(calculus, site.node, Rule::Update),
+        Op::Add(_) | Op::Concat { .. } => sizes.steps[site.param.index()].clone(),
+        _ => sizes.change[site.node.index()].clone(),
     }
 }
 
