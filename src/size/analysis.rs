@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::backward::{Backward, Steps, When, gradients};
+use super::backward::{Backward, Steps, When, gradients, step};
 use super::change::{self, Changes, Convention};
 use super::forward::{self, Forward};
 use super::parity::{Summation, summations};
 use super::target::{Bound, before_loss, bounds};
-use super::{Size, term};
+use super::term::{self, Largest, Quantity};
+use super::Size;
 use crate::abc::Abc;
 use crate::graph::{Graph, NodeId, Op};
 use crate::optimizer::Optimizer;
@@ -60,7 +61,7 @@ impl<'g> Calculus<'g> {
 
     /// The pass of changes for given steps of the parameters.
     pub fn changes<'a>(&'a self, abc: &'a Abc, initial: &'a [Size], steps: &'a [Size]) -> Changes<'a, 'g> {
-        Changes { shaped: &self.shaped, abc, initial, steps, convention: self.convention }
+        Changes { shaped: &self.shaped, abc, initial, steps, convention: self.convention, first_order: false }
     }
 
     /// The backward pass, at initialization or in training.
@@ -84,7 +85,7 @@ impl<'g> Calculus<'g> {
         match &self.bounds[id.index()] {
             Bound::Unused => None,
             Bound::Absolute(size) => Some(size.clone()),
-            Bound::Relative => Some(initial[id.index()].clone()).filter(|size| !size.is_zero()),
+            Bound::Relative(whole) => Some(initial[whole.index()].clone()).filter(|size| !size.is_zero()),
         }
     }
 
@@ -161,7 +162,7 @@ pub struct Sizes {
     pub reached: Vec<Size>,
     /// Per parameter: the change of its entries, with its own multiplier.
     pub steps: Vec<Size>,
-    /// Whether the recursion settled; if not, a bound was broken and the sizes are those of that round.
+    /// Whether the recursion settled; if not, a bound was broken, and the sizes are those of the first step.
     pub settled: bool,
 }
 
@@ -188,12 +189,47 @@ pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes
     };
     for _ in 0..ROUNDS {
         let settled = round(calculus, &mut sizes);
-        if settled || broken(calculus, &sizes) {
-            sizes.settled = settled;
-            return sizes;
+        if settled {
+            return Sizes { settled, ..sizes };
+        }
+        if broken(calculus, &sizes) {
+            break;
         }
     }
-    sizes
+    let first = first_order(calculus, &sizes);
+    if broken(calculus, &first) { first } else { sizes }
+}
+
+/// What the first step does to an unstable network, before changes act on changes: the exponents that say where it starts.
+fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
+    let nothing = vec![Size::Zero; sizes.steps.len()];
+    let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.initial, When::Training);
+    let gradient = gradients(backward, Steps::Given(&nothing), calculus.seeds());
+    let mut steps = nothing.clone();
+    for id in calculus.graph().ids() {
+        if let Some(param) = calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen) {
+            let own = (Quantity::Gradient(id), gradient[id.index()].clone());
+            steps[param.index()] = Largest::of(|terms| step(&sizes.abc, param, sizes.optimizer, own, terms));
+        }
+    }
+    let changes = Changes { first_order: true, ..calculus.changes(&sizes.abc, &sizes.initial, &steps) };
+    let change = outside_loss(calculus, change::sizes(changes));
+    let reached = reached(&sizes.initial, &change);
+    Sizes { gradient, steps, change, reached, ..sizes.clone() }
+}
+
+/// The loss counts as linear: nothing in it changes its gradients.
+fn outside_loss(calculus: &Calculus, mut change: Vec<Size>) -> Vec<Size> {
+    for (size, before) in change.iter_mut().zip(&calculus.before_loss) {
+        if !before {
+            *size = Size::Zero;
+        }
+    }
+    change
+}
+
+fn reached(initial: &[Size], change: &[Size]) -> Vec<Size> {
+    initial.iter().zip(change).map(|(initial, change)| initial.clone().max(change.clone())).collect()
 }
 
 /// One round: gradients, steps, changes. True if nothing changed.
@@ -202,19 +238,9 @@ fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
     let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.reached, When::Training);
     let gradient = gradients(backward, Steps::Law(sizes.optimizer, &mut steps), calculus.seeds());
     let changes = calculus.changes(&sizes.abc, &sizes.initial, &steps);
-    let mut change = change::sizes(changes);
-    for (size, before) in change.iter_mut().zip(&calculus.before_loss) {
-        if !before {
-            *size = Size::Zero;
-        }
-    }
+    let change = outside_loss(calculus, change::sizes(changes));
     let settled = gradient == sizes.gradient && steps == sizes.steps && change == sizes.change;
-    sizes.reached = sizes
-        .initial
-        .iter()
-        .zip(&change)
-        .map(|(initial, change)| initial.clone().max(change.clone()))
-        .collect();
+    sizes.reached = reached(&sizes.initial, &change);
     sizes.gradient = gradient;
     sizes.steps = steps;
     sizes.change = change;

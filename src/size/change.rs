@@ -75,6 +75,8 @@ pub struct Changes<'a, 'g> {
     pub steps: &'a [Size],
     /// What lines up with what.
     pub convention: Convention,
+    /// Whether changes act on initial values only, as in the first step.
+    pub first_order: bool,
 }
 
 impl Changes<'_, '_> {
@@ -86,8 +88,11 @@ impl Changes<'_, '_> {
     }
 
     fn reached(&self, id: NodeId, changes: &[Size]) -> Factor {
-        let size = self.initial[id.index()].clone().max(self.change(id, changes).1);
-        (Quantity::Reached(id), size)
+        let initial = self.initial[id.index()].clone();
+        match self.first_order {
+            true => (Quantity::Value(id), initial),
+            false => (Quantity::Reached(id), initial.max(self.change(id, changes).1)),
+        }
     }
 
     /// The rule of one node: the terms of D, given the changes of its operands.

@@ -15,8 +15,8 @@ use crate::shape::Shaped;
 pub enum Bound {
     /// Nothing on the way to the logits uses it.
     Unused,
-    /// Its own size at initialization: it only goes into normalizations.
-    Relative,
+    /// The size at initialization of this tensor, of which it is a part: it only goes into normalizations.
+    Relative(NodeId),
     /// This size.
     Absolute(Size),
 }
@@ -28,7 +28,7 @@ impl Bound {
             (Bound::Absolute(a), Bound::Absolute(b)) => b < a,
             (Bound::Absolute(_), _) | (_, Bound::Unused) => false,
             (_, Bound::Absolute(_)) | (Bound::Unused, _) => true,
-            (Bound::Relative, Bound::Relative) => false,
+            (Bound::Relative(a), Bound::Relative(b)) => b < a,
         };
         if stricter {
             *self = other;
@@ -39,14 +39,16 @@ impl Bound {
     pub fn aim(&self) -> Size {
         match self {
             Bound::Absolute(size) => size.clone(),
-            Bound::Unused | Bound::Relative => Size::one(),
+            Bound::Unused | Bound::Relative(_) => Size::one(),
         }
     }
 
-    fn divided(&self, factor: &Size) -> Bound {
+    /// The bound of `source`, of which a factor times it has this bound.
+    fn divided(&self, factor: &Size, source: NodeId) -> Bound {
         match self {
             Bound::Absolute(size) => Bound::Absolute(size.div(factor)),
-            Bound::Unused | Bound::Relative => self.clone(),
+            Bound::Unused => Bound::Unused,
+            Bound::Relative(_) => Bound::Relative(source),
         }
     }
 }
@@ -85,26 +87,26 @@ struct Pull<'b> {
 impl Adjoint for Pull<'_> {
     type Value = Bound;
 
-    fn pull(&mut self, graph: &Graph, id: NodeId, _: usize, bounds: &[Bound]) -> Bound {
-        let own = &bounds[id.index()];
+    fn pull(&mut self, graph: &Graph, id: NodeId, at: usize, bounds: &[Bound]) -> Bound {
+        let (own, source) = (&bounds[id.index()], graph.node(id).operands[at]);
         if !self.before_loss[id.index()] || *own == Bound::Unused {
             return Bound::Unused;
         }
         let one = || Bound::Absolute(Size::one());
         match &graph.node(id).op {
             Op::Scale(_) => match graph.written_multiplier(id) {
-                Some(factor) if !factor.coefficient.is_zero() => own.divided(&Size::from(&factor.powers)),
-                _ => own.clone(),
+                Some(factor) if !factor.coefficient.is_zero() => own.divided(&Size::from(&factor.powers), source),
+                _ => own.divided(&Size::one(), source),
             },
             Op::Map(func) => match func.law() {
-                Law { homogeneous: Some(2), .. } => own.clone(),
+                Law { homogeneous: Some(2), .. } => own.divided(&Size::one(), source),
                 _ => one(),
             },
             Op::Contract { einsum, .. } if einsum.inputs.len() == 1 && einsum.contracted().is_empty() => {
                 own.clone()
             }
             Op::Contract { .. } | Op::Softmax { .. } => one(),
-            Op::Normalize { .. } => Bound::Relative,
+            Op::Normalize { .. } => Bound::Relative(source),
             Op::Add(_)
             | Op::Max { .. }
             | Op::Lookup { .. }

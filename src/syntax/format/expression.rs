@@ -27,6 +27,8 @@ fn binding(expr: &Expr) -> Binding {
         ExprKind::Product(_) => Binding::Product,
         ExprKind::Power(..) => Binding::Power,
         ExprKind::Indexed(..) => Binding::Postfix,
+        // `f(x) as fc1[i]` would read as an entry of `fc1`.
+        ExprKind::Call(call) if call.instance.is_some() => Binding::Postfix,
         ExprKind::Number(_) | ExprKind::Hole | ExprKind::Name(_) | ExprKind::Call(_) => Binding::Primary,
     }
 }
