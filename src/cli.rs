@@ -16,13 +16,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Arguments, Command};
+use args::{Arguments, Task};
 use failure::{Answer, Failure, Status};
 
 /// Runs the program with the arguments of the process.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let answer = dispatch(&arguments.command).unwrap_or_else(|failure| Answer {
+    let answer = dispatch(&arguments.task).unwrap_or_else(|failure| Answer {
         text: String::new(),
         remarks: format!("{}\n", failure.report()),
         status: Status::CouldNotRun,
@@ -30,14 +30,14 @@ pub fn run() -> ExitCode {
     deliver(&answer).into()
 }
 
-fn dispatch(command: &Command) -> Result<Answer, Failure> {
-    match command {
-        Command::Table(args) => table::run(args),
-        Command::Explain(args) => explain::run(args),
-        Command::Classify(args) => classify::run(args),
-        Command::Graph(args) => graph::run(args),
-        Command::Fmt(args) => fmt::run(args),
-        Command::Completions(args) => Ok(completions::run(args)),
+fn dispatch(task: &Task) -> Result<Answer, Failure> {
+    match task {
+        Task::Table(args) => table::run(args),
+        Task::Explain(args) => explain::run(args),
+        Task::Classify(args) => classify::run(args),
+        Task::Graph(args) => graph::run(args),
+        Task::Fmt(args) => fmt::run(args),
+        Task::Completions(args) => Ok(completions::run(args)),
     }
 }
 

@@ -1,11 +1,15 @@
 //! The arguments, as clap reads them.
 
+use std::ffi::OsStr;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
+use crate::diagnostic::nearest;
 use crate::optimizer::Optimizer;
 use crate::parameterization::{Form, Named};
 
@@ -15,12 +19,12 @@ use crate::parameterization::{Form, Named};
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub task: Task,
 }
 
 const GENERAL: &str = "\
 Examples:
-  mupc table gpt2.mup                       initializations, learning rates, multipliers under muP with Adam
+  mupc table gpt2.mup                       how everything scales under muP with Adam
   mupc table gpt2.mup -p sp -o sgd          the same for standard parameterization with SGD
   mupc explain gpt2.mup h.mlp.up.weight     why a parameter scales as it does
   mupc classify gpt2.mup -p ntk             stable? nontrivial? feature learning or kernel?
@@ -30,7 +34,7 @@ Exit status: 0 holds, 1 does not hold, 2 could not run.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum Task {
     /// Print how every parameter's initialization, learning rate, eps and weight decay scale.
     #[command(after_help = TABLE)]
     Table(TableArguments),
@@ -244,9 +248,41 @@ fn form() -> impl TypedValueParser<Value = Form> {
 }
 
 /// One of some names, with a suggestion for a misspelt one.
-fn one_of<const N: usize, T>(names: [&'static str; N]) -> impl TypedValueParser<Value = T>
-where
-    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+fn one_of<const N: usize, T>(names: [&'static str; N]) -> OneOf<T> {
+    OneOf { names: names.to_vec(), of: PhantomData }
+}
+
+/// Reads one of some names.
+#[derive(Clone, Debug)]
+struct OneOf<T> {
+    names: Vec<&'static str>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: FromStr + Clone + Send + Sync + 'static> TypedValueParser for OneOf<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let text = value.to_string_lossy();
+        text.parse().map_err(|_| self.unknown(command, arg, &text))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
+    }
+}
+
+impl<T> OneOf<T> {
+    fn unknown(&self, command: &Command, arg: Option<&Arg>, text: &str) -> clap::Error {
+        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+        let known = self.names.iter().map(|name| (*name).to_string()).collect();
+        let arg = arg.map_or_else(|| "...".to_string(), Arg::to_string);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(arg));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(text.to_string()));
+        error.insert(ContextKind::ValidValue, ContextValue::Strings(known));
+        if let Some(name) = nearest(text, self.names.iter().copied()) {
+            error.insert(ContextKind::SuggestedValue, ContextValue::String(name.to_string()));
+        }
+        error
+    }
 }

@@ -78,7 +78,9 @@ impl Failure {
     pub fn target(error: &TargetError, scales: &[ScaleSymbol]) -> Failure {
         let help = match error {
             TargetError::Unknown(name, _) => {
-                did_you_mean(name, scales.iter().map(|scale| scale.name.as_str()))
+                let names = scales.iter().map(|scale| scale.name.as_str());
+                // Any letter is one slip away from any other.
+                did_you_mean(name, names.filter(|known| name.len() > 1 || known.eq_ignore_ascii_case(name)))
             }
             TargetError::Form(_) | TargetError::Twice(_) | TargetError::NotPositive(_) => None,
         };

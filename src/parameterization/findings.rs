@@ -1,5 +1,7 @@
 //! A classification with the names that a reader knows, ready to be printed: the twin of [`super::ScalingTable`] for verdicts.
 
+use std::collections::HashMap;
+
 use super::global::largest_global_rate;
 use super::verdict::{Classification, Movement, Verdict, classify, describe};
 use super::{Named, Parameterization};
@@ -125,8 +127,9 @@ fn tensors(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<Te
         let is_leaf = matches!(graph.node(*id).op, Op::Param(_) | Op::Data(_) | Op::Constant(_) | Op::Range);
         calculus.before_loss[id.index()] && !is_leaf && calculus.shaped.view_of[id.index()].is_none()
     };
+    let mut seen = HashMap::new();
     let row = |id: NodeId| TensorRow {
-        name: graph.label(id),
+        name: numbered(graph.label(id), &mut seen),
         named: graph.node(id).name.is_some(),
         initial: sizes.initial[id.index()].clone(),
         change: sizes.change[id.index()].clone(),
@@ -135,6 +138,13 @@ fn tensors(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<Te
         faulty: faulty[id.index()],
     };
     graph.ids().filter(shown).map(row).collect()
+}
+
+/// A name that was assigned before gets its number, as in the pictures of the graph: `x`, `x'2`.
+fn numbered(name: String, seen: &mut HashMap<String, usize>) -> String {
+    let count = seen.entry(name.clone()).or_insert(0);
+    *count += 1;
+    if *count == 1 { name } else { format!("{name}'{count}") }
 }
 
 fn movements(calculus: &Calculus, found: &Classification) -> Vec<MovementRow> {

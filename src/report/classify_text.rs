@@ -45,22 +45,18 @@ impl Writer<'_> {
         let Findings { network, parameterization, optimizer, verdict, .. } = self.findings;
         let network = if network.is_empty() { "(unnamed)" } else { network };
         let title = format!("{network} · {parameterization} · {optimizer}");
-        format!("{title}\n\nverdict  {verdict}: {}\n{}", meaning(*verdict), self.r())
+        format!("{title}\n\n{verdict}: {}\n{}", meaning(*verdict), self.features())
     }
 
     /// How far features move, as D = n^-r.
-    fn r(&self) -> String {
+    fn features(&self) -> String {
         let change = &self.findings.feature_change;
-        let size = self.size(change);
-        match self.findings.r() {
-            _ if change.is_zero() => {
-                "r        undefined: the last hidden representation does not change".to_string()
-            }
-            None => format!("r        undefined: the last hidden representation changes by {size}"),
-            Some(r) => {
-                format!("r        {}: the last hidden representation changes by {size}", self.exponents(&r))
-            }
-        }
+        let r = match self.findings.r() {
+            Some(r) => format!("r = {}", self.exponents(&r)),
+            None => "r undefined".to_string(),
+        };
+        let moved = if change.is_zero() { "nothing".to_string() } else { self.size(change) };
+        format!("the last hidden representation changes by {moved} ({r})")
     }
 
     /// The exponents of D = n^-r; with their symbols where there are several.

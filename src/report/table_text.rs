@@ -116,5 +116,9 @@ pub(super) fn grid() -> Table {
 
 /// The lines of a table without the blanks at their ends.
 pub(super) fn lines(table: &Table) -> String {
+    let mut table = table.clone();
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
     table.lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>().join("\n")
 }

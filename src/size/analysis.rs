@@ -7,13 +7,13 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::Size;
 use super::backward::{Backward, Steps, When, gradients, step};
 use super::change::{self, Changes, Convention};
 use super::forward::{self, Forward};
 use super::parity::{Summation, summations};
 use super::target::{Bound, before_loss, bounds};
 use super::term::{self, Largest, Quantity};
-use super::Size;
 use crate::abc::Abc;
 use crate::graph::{Graph, NodeId, Op};
 use crate::optimizer::Optimizer;
@@ -207,7 +207,9 @@ fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
     let gradient = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut steps = nothing.clone();
     for id in calculus.graph().ids() {
-        if let Some(param) = calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen) {
+        if let Some(param) =
+            calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen)
+        {
             let own = (Quantity::Gradient(id), gradient[id.index()].clone());
             steps[param.index()] = Largest::of(|terms| step(&sizes.abc, param, sizes.optimizer, own, terms));
         }

@@ -95,7 +95,9 @@ impl Adjoint for Pull<'_> {
         let one = || Bound::Absolute(Size::one());
         match &graph.node(id).op {
             Op::Scale(_) => match graph.written_multiplier(id) {
-                Some(factor) if !factor.coefficient.is_zero() => own.divided(&Size::from(&factor.powers), source),
+                Some(factor) if !factor.coefficient.is_zero() => {
+                    own.divided(&Size::from(&factor.powers), source)
+                }
                 _ => own.divided(&Size::one(), source),
             },
             Op::Map(func) => match func.law() {
