@@ -4,6 +4,7 @@ pub mod cli;
 pub mod concrete;
 pub mod diagnostic;
 pub mod dim;
+pub mod explain;
 pub mod graph;
 pub mod loader;
 pub mod network;

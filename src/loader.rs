@@ -1,6 +1,6 @@
 //! Reading a spec and the files it uses. The library itself does no IO: a [`Loader`] gives it texts.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::source::{FileId, SourceMap, Span};
@@ -51,7 +51,7 @@ pub fn load(
         files: Vec::new(),
         bytes: 0,
         errors: Vec::new(),
-        known: HashMap::new(),
+        known: HashSet::new(),
         open: Vec::new(),
     };
     reading.read(name.to_string(), source.to_string());
@@ -74,7 +74,7 @@ struct Reading<'a> {
     files: Vec<(FileId, ast::File)>,
     bytes: usize,
     errors: Vec<Diagnostic>,
-    known: HashMap<String, ()>,
+    known: HashSet<String>,
     open: Vec<Open>,
 }
 
@@ -84,11 +84,12 @@ impl Reading<'_> {
         let file = self.sources.add(name.clone(), text);
         let text = self.sources.get(file).map_or("", |source| source.text.as_str());
         let (tree, errors) = parse(file, text);
+        let understood = errors.is_empty();
         self.errors.extend(errors);
         if self.open.is_empty() {
             self.open.push(Open { name, place: None });
         }
-        for stmt in &tree.statements {
+        for stmt in tree.statements.iter().filter(|_| understood) {
             if let StmtKind::Use(path) = &stmt.kind {
                 self.follow(path);
             }
@@ -105,7 +106,7 @@ impl Reading<'_> {
         if let Some(cycle) = self.open.iter().position(|open| open.name == name) {
             return self.cycle(cycle, path);
         }
-        if self.known.insert(name.clone(), ()).is_some() {
+        if !self.known.insert(name.clone()) {
             return;
         }
         if self.known.len() > MOST_FILES || self.open.len() > DEEPEST_USE {

@@ -77,12 +77,12 @@ impl Network {
 /// let network = mupc::compile(
 ///     "scale n = 256
 ///      input x[10]
-///      target y
+///      target y[1]
 ///      h = relu(linear(x, n))
-///      o[] = 0
 ///      loss mse(readout(h, 1), y)",
-/// );
-/// # let _ = network;
+/// )
+/// .unwrap();
+/// assert_eq!(network.graph.params[1].path, "readout.weight");
 /// ```
 pub fn compile(source: &str) -> Result<Network, Diagnostics> {
     compile_with("network", source, &mut NoFiles)

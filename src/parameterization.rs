@@ -10,6 +10,7 @@ mod failure;
 pub mod findings;
 pub mod form;
 pub mod global;
+pub mod mend;
 pub mod named;
 pub mod rates;
 pub mod table;

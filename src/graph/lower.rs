@@ -34,7 +34,7 @@ mod window;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::diagnostic::{Diagnostic, Stage};
+use crate::diagnostic::{Diagnostic, Label, Stage};
 use crate::dim::Dim;
 use crate::rational::Rational;
 use crate::source::{FileId, Span};
@@ -79,6 +79,8 @@ pub const DEEPEST: usize = 250;
 pub const FINEST_EXPONENT: i64 = 1000;
 /// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 200;
+/// The largest number of operations, whatever the length of the text.
+pub const MOST_NODES: usize = 1_000_000;
 /// After this many errors the lowering gives up.
 const MOST_ERRORS: usize = 200;
 
@@ -131,9 +133,8 @@ struct Lowering<'a> {
     external: Vec<(&'a [ast::Ident], &'a ast::Text)>,
     loss: Option<Span>,
     network: Option<Span>,
-    /// The call whose tensor arguments are the outputs if the loss names none.
-    watched: Option<Span>,
-    watched_arguments: Vec<NodeId>,
+    /// Calls in the loss that declare parameters of their own, by the place of the callee.
+    layers_of_loss: HashMap<Span, NodeId>,
     depth: usize,
     /// Steps left.
     fuel: usize,
@@ -165,11 +166,10 @@ impl<'a> Lowering<'a> {
             external: Vec::new(),
             loss: None,
             network: None,
-            watched: None,
-            watched_arguments: Vec::new(),
+            layers_of_loss: HashMap::new(),
             depth: 0,
-            fuel: 200_000 + program.bytes.saturating_mul(200),
-            most_nodes: 10_000 + program.bytes.saturating_mul(20),
+            fuel: program.bytes.saturating_mul(200).saturating_add(200_000).min(20 * MOST_NODES),
+            most_nodes: program.bytes.saturating_mul(20).saturating_add(10_000).min(MOST_NODES),
         }
     }
 
@@ -179,10 +179,13 @@ impl<'a> Lowering<'a> {
         if self.stopped || !self.reported.insert((error.message.clone(), place)) {
             return Reported;
         }
-        if let Some((span, name)) = self.outer_call() {
-            if error.labels.iter().all(|label| label.span != span) {
-                error = error.at(span, format!("in this call of `{name}`"));
-            }
+        if let Some((span, name)) =
+            self.outer_call().filter(|(span, _)| error.labels.iter().all(|own| own.span != *span))
+        {
+            let label = Label { span, text: format!("in this call of `{name}`") };
+            // The reader's own text comes first, also where the prelude is what disagrees with it.
+            let at = if self.in_prelude(place.file) { 0 } else { error.labels.len() };
+            error.labels.insert(at, label);
         }
         self.errors.push(error);
         self.stopped = self.errors.len() >= MOST_ERRORS;

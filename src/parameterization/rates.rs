@@ -27,21 +27,34 @@ pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Optio
     backpropagate(graph, &mut sweep, seeds)
 }
 
-/// Initialization and what training may add to it.
-struct Afforded {
-    initial: Vec<Size>,
-    afforded: Vec<Option<Size>>,
-    reached: Vec<Size>,
+/// What an initialization leaves to training: the sizes from which the learning rates are solved.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// |x_0|.
+    pub initial: Vec<Size>,
+    /// A(x), for tensors on the way to the logits.
+    pub afforded: Vec<Option<Size>>,
+    /// max(|x_0|, A(x)).
+    pub reached: Vec<Size>,
+    /// Per parameter: how far its entries (with its own multiplier) may move, the least that its sites can afford.
+    pub steps: Vec<Size>,
+    /// Gradients in training, for these steps.
+    pub gradient: Vec<Size>,
 }
 
-impl Afforded {
-    fn new(calculus: &Calculus, abc: &Abc) -> Afforded {
+impl Budget {
+    /// The budget of an initialization.
+    pub fn new(calculus: &Calculus, abc: &Abc) -> Budget {
         let initial = calculus.initial(abc);
         let afforded = affordable(calculus, abc, &initial);
         let reached = |(initial, afforded): (&Size, &Option<Size>)| {
             afforded.clone().map_or_else(|| initial.clone(), |afforded| initial.clone().max(afforded))
         };
-        Afforded { reached: initial.iter().zip(&afforded).map(reached).collect(), initial, afforded }
+        let reached: Vec<Size> = initial.iter().zip(&afforded).map(reached).collect();
+        let steps = affordable_steps(calculus, abc, &afforded, &reached);
+        let backward = calculus.backward(abc, &initial, &reached, When::Training);
+        let gradient = gradients(backward, Steps::Given(&steps), calculus.seeds());
+        Budget { initial, afforded, reached, steps, gradient }
     }
 }
 
@@ -117,20 +130,19 @@ pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Siz
 
 /// Sets every learning rate to the largest stable one.
 pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, optimizer: Optimizer) -> Result<(), Failure> {
-    let Afforded { initial, afforded, reached } = Afforded::new(calculus, abc);
-    let steps = affordable_steps(calculus, abc, &afforded, &reached);
-    let gradients = training_gradients(calculus, abc, &initial, &reached, &steps);
+    let budget = Budget::new(calculus, abc);
+    let gradients = of_params(calculus.graph(), &budget.gradient);
     for (id, _) in calculus.graph().param_ids().filter(|(_, param)| !param.frozen) {
         let gradient = &gradients[id.index()];
         if gradient.is_zero() {
             continue;
         }
-        let rate = rate(abc, id, optimizer, &steps[id.index()], gradient);
-        let power = rate.power().cloned().ok_or_else(|| {
+        let rate = rate(abc, id, optimizer, &budget.steps[id.index()], gradient);
+        let unbounded = || {
             let node = calculus.shaped.sites_of(id).next().map_or(NodeId::new(0), |site| site.node);
             Failure::Unbounded(Unbounded { node, what: "learning rate" })
-        })?;
-        abc.params[id.index()].learning_rate = power;
+        };
+        abc.params[id.index()].learning_rate = rate.power().cloned().ok_or_else(unbounded)?;
     }
     Ok(())
 }
@@ -161,18 +173,6 @@ fn rate(abc: &Abc, param: ParamId, optimizer: Optimizer, step: &Size, gradient: 
     step.div(&own).div(&own.mul(gradient).pow(power))
 }
 
-/// The gradients of the parameters in training, for given steps.
-fn training_gradients(
-    calculus: &Calculus,
-    abc: &Abc,
-    initial: &[Size],
-    reached: &[Size],
-    steps: &[Size],
-) -> Vec<Size> {
-    let backward = calculus.backward(abc, initial, reached, When::Training);
-    of_params(calculus.graph(), &gradients(backward, Steps::Given(steps), calculus.seeds()))
-}
-
 fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
     let mut own = vec![Size::Zero; graph.params.len()];
     for id in graph.ids() {
@@ -186,17 +186,23 @@ fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
 /// What eps is compared with: the gradient of each parameter's entries at initialization (its own multiplier included), or in training where
 /// it vanishes at initialization, as behind a readout of zeros.
 pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> Vec<Size> {
-    let Afforded { initial, reached, .. } = Afforded::new(calculus, abc);
-    let backward = calculus.backward(abc, &initial, &initial, When::Fresh);
-    let nothing = vec![Size::Zero; abc.params.len()];
-    let fresh = of_params(calculus.graph(), &gradients(backward, Steps::Given(&nothing), calculus.seeds()));
+    let budget = Budget::new(calculus, abc);
+    let fresh = of_params(calculus.graph(), &fresh_gradients(calculus, abc, &budget.initial));
     let steps = steps_of(calculus.graph(), abc, optimizer, &fresh);
-    let training = training_gradients(calculus, abc, &initial, &reached, &steps);
-    let own = |(id, param): (usize, Size)| {
-        let gradient = if param.is_zero() { &training[id] } else { &param };
+    let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
+    let training = of_params(calculus.graph(), &gradients(backward, Steps::Given(&steps), calculus.seeds()));
+    let own = |(id, fresh): (usize, Size)| {
+        let gradient = if fresh.is_zero() { &training[id] } else { &fresh };
         gradient.mul(&Size::from(&abc.params[id].multiplier))
     };
     fresh.into_iter().enumerate().map(own).collect()
+}
+
+/// The gradients of all tensors at initialization.
+pub fn fresh_gradients(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Size> {
+    let backward = calculus.backward(abc, initial, initial, When::Fresh);
+    let nothing = vec![Size::Zero; abc.params.len()];
+    gradients(backward, Steps::Given(&nothing), calculus.seeds())
 }
 
 /// The steps that a parameterization makes for given gradients.

@@ -91,7 +91,7 @@ impl Writer<'_> {
         let node = self.notation.graph.node(id);
         let look = match &node.op {
             Op::Param(param) => {
-                let (fill, line) = palette((self.notation.annotations.role)(*param));
+                let (fill, line) = palette((self.notation.annotations.role)(*param).as_deref());
                 format!(", shape=box, style=\"rounded,filled\", fillcolor=\"{fill}\", color=\"{line}\"")
             }
             Op::Data(_) => ", style=\"rounded,bold\"".to_string(),

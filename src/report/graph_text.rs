@@ -80,7 +80,7 @@ impl Writer<'_> {
     }
 
     fn param_note(&self, id: ParamId, size: Option<String>) -> String {
-        let role = (self.notation.annotations.role)(id).map(str::to_string);
+        let role = (self.notation.annotations.role)(id);
         role.into_iter().chain(size).collect::<Vec<_>>().join("  ")
     }
 

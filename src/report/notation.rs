@@ -5,7 +5,7 @@
 
 pub(super) mod formula;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::dim::{Dim, Scalar};
 use crate::graph::{Data, Einsum, Graph, Label, NodeId, ScopeId};
@@ -18,13 +18,30 @@ pub(super) struct Notation<'a> {
     symbols: Vec<String>,
     paths: Vec<String>,
     shorts: Vec<String>,
+    /// Every name with the scope it stands in.
+    taken: HashSet<(ScopeId, String)>,
+    streams: HashMap<NodeId, NodeId>,
 }
 
 impl<'a> Notation<'a> {
     /// Names every node, in order.
     pub fn new(graph: &'a Graph, annotations: &'a Annotations<'a>) -> Notation<'a> {
         let paths = (0..graph.scopes.len() as u32).map(|id| graph.scope_path(ScopeId(id))).collect();
-        Notation { graph, annotations, symbols: graph.symbol_names(), paths, shorts: short_names(graph) }
+        let shorts = short_names(graph);
+        let mut taken: HashSet<_> =
+            graph.ids().zip(&shorts).map(|(id, name)| (graph.node(id).scope, name.clone())).collect();
+        taken.extend(graph.scopes.iter().filter_map(|scope| Some((scope.parent?, scope.name.clone()))));
+        let streams =
+            graph.blocks.iter().flat_map(|block| &block.carried).map(|stream| (stream.carry, stream.next));
+        Notation {
+            graph,
+            annotations,
+            symbols: graph.symbol_names(),
+            paths,
+            shorts,
+            taken,
+            streams: streams.collect(),
+        }
     }
 
     /// The name of a node inside its scope: `q`, `x'2` for the second `x`, `%7` for a node without one.
@@ -41,12 +58,45 @@ impl<'a> Notation<'a> {
         }
     }
 
-    /// The name of a node as a line in `scope` writes it.
+    /// The name of a node as a line in `scope` writes it: without the path that both share, unless it would then name something
+    /// nearer.
     pub fn seen_from(&self, scope: ScopeId, id: NodeId) -> String {
-        match self.graph.node(id).scope == scope {
-            true => self.short(id).to_string(),
-            false => self.full(id),
+        let full = self.full(id);
+        if self.graph.node(id).scope == scope {
+            return self.short(id).to_string();
         }
+        let mut nearer = Vec::new();
+        let mut at = Some(scope);
+        while let Some(around) = at {
+            let inside = match self.path(around) {
+                "" => Some(full.as_str()),
+                path => full.strip_prefix(path).and_then(|rest| rest.strip_prefix('.')),
+            };
+            if let Some(inside) = inside {
+                let first = inside.split('.').next().unwrap_or_default();
+                let free = !nearer.iter().any(|scope| self.taken.contains(&(*scope, first.to_string())));
+                return if free { inside.to_string() } else { full };
+            }
+            nearer.push(around);
+            at = self.graph.scope(around).parent;
+        }
+        full
+    }
+
+    /// The call that `inner` is a part of, as `scope` sees it: none if `inner` is around `scope`.
+    pub fn call_seen_from(&self, scope: ScopeId, inner: ScopeId) -> Option<ScopeId> {
+        let around: Vec<ScopeId> = self.chain(scope).collect();
+        self.chain(inner).take_while(|part| !around.contains(part)).last()
+    }
+
+    /// A scope and what it is inside of, innermost first.
+    fn chain(&self, scope: ScopeId) -> impl Iterator<Item = ScopeId> {
+        std::iter::successors(Some(scope), |at| self.graph.scope(*at).parent)
+    }
+
+    /// What a stream is at the end of a repetition, by its [`Op::Carry`](crate::graph::Op::Carry) node.
+    pub fn next(&self, carry: NodeId) -> Option<NodeId> {
+        self.streams.get(&carry).copied()
     }
 
     /// The path of a scope.

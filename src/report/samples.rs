@@ -141,8 +141,8 @@ impl Sketch {
 pub fn residual() -> Graph {
     let mut sketch = Sketch::new("residual");
     let ten = Dim::number(Rational::integer(10));
-    let image = sketch.data("image", false, &[ten.clone()]);
-    let label = sketch.data("label", true, &[ten.clone()]);
+    let image = sketch.data("image", false, std::slice::from_ref(&ten));
+    let label = sketch.data("label", true, std::slice::from_ref(&ten));
     let x = sketch.linear("embed", image, wide());
     let x = sketch.repeat("block", x, |sketch, x| {
         sketch.enter("mlp");
@@ -161,10 +161,16 @@ pub fn residual() -> Graph {
     sketch.graph
 }
 
+/// Of the parameters of the residual perceptron.
+const ROLES: [&str; 4] = ["input-like", "hidden", "hidden", "output-like"];
+
 /// Roles and sizes for the sample.
 pub fn annotations() -> Annotations<'static> {
     Annotations {
-        role: &|id| ["input-like", "hidden", "hidden", "output-like"].get(id.index()).copied(),
+        role: &|id| ROLES.get(id.index()).map(|role| role.to_string()),
+        site: &|id, operand| {
+            ROLES.get([3, 7, 10, 15].iter().position(|site| *site == id.index())? + operand).copied()
+        },
         size: &|id| (id.index() > 2).then(|| "n^-1/2".to_string()),
         dim: &|dim| (*dim == Dim::number(Rational::integer(10))).then(|| "classes".to_string()),
     }

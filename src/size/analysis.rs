@@ -164,6 +164,8 @@ pub struct Sizes {
     pub steps: Vec<Size>,
     /// Whether the recursion settled; if not, a bound was broken, and the sizes are those of the first step.
     pub settled: bool,
+    /// Whether changes were taken to act on initial values only, as in the first step.
+    pub first_order: bool,
 }
 
 /// Rounds before the recursion counts as climbing. Networks that settle do so in a few: every further round needs another
@@ -184,6 +186,7 @@ pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes
         reached: initial.clone(),
         steps: nothing,
         settled: false,
+        first_order: false,
         initial,
         abc,
     };
@@ -217,7 +220,7 @@ fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
     let changes = Changes { first_order: true, ..calculus.changes(&sizes.abc, &sizes.initial, &steps) };
     let change = outside_loss(calculus, change::sizes(changes));
     let reached = reached(&sizes.initial, &change);
-    Sizes { gradient, steps, change, reached, ..sizes.clone() }
+    Sizes { gradient, steps, change, reached, first_order: true, ..sizes.clone() }
 }
 
 /// The loss counts as linear: nothing in it changes its gradients.
@@ -267,7 +270,8 @@ pub fn exceeds(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> bool {
 impl Sizes {
     /// The pass of changes with the steps that were found, to ask for single terms.
     pub fn changes<'a, 'g>(&'a self, calculus: &'a Calculus<'g>) -> Changes<'a, 'g> {
-        calculus.changes(&self.abc, &self.initial, &self.steps)
+        let changes = calculus.changes(&self.abc, &self.initial, &self.steps);
+        Changes { first_order: self.first_order, ..changes }
     }
 
     /// What of a tensor's change comes through the rule of updates, or of propagation.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mupc::dim::Dim;
-use mupc::graph::{Einsum, Graph, Multiplier, NodeId, Op};
+use mupc::graph::{Einsum, Gate, Graph, Init, Multiplier, NodeId, Op};
 
 /// One line per parameter, block and node.
 pub fn dump(graph: &Graph) -> String {
@@ -13,10 +13,10 @@ pub fn dump(graph: &Graph) -> String {
         let external = param.external.as_deref().map(|name| format!(" as {name}")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "p{at} {} {} {:?}{frozen}{external}",
+            "p{at} {} {} {}{frozen}{external}",
             param.path,
             shape(graph, &param.shape),
-            param.init
+            init(param.init)
         );
     }
     for (at, block) in graph.blocks.iter().enumerate() {
@@ -55,6 +55,13 @@ pub fn dump(graph: &Graph) -> String {
     text
 }
 
+fn init(init: Init) -> String {
+    match init {
+        Init::Random => "random".to_string(),
+        Init::Constant(number) => number.to_string(),
+    }
+}
+
 fn shape(graph: &Graph, shape: &[Dim]) -> String {
     let names = graph.symbol_names();
     let dims: Vec<String> = shape.iter().map(|dim| dim.display(&names).to_string()).collect();
@@ -91,6 +98,14 @@ fn operation(graph: &Graph, id: NodeId) -> String {
         Op::Scale(factor) => format!("scale {from}{}", multiplier(graph, factor)),
         Op::Map(func) => format!("{} {from}", func.name()),
         Op::Lookup { axis, einsum: axes } => format!("lookup {from} axis {axis} {}", einsum(axes)),
+        Op::Constant(number) => format!("constant {number}"),
+        Op::Gate(Gate::Dropout(rate)) => format!("dropout {from} rate {rate}"),
+        Op::Window { axis, size, stride, dilation, padding } => {
+            let size = size.display(&[]).to_string();
+            format!(
+                "window {from} axis {axis} size {size} stride {stride} dilation {dilation} padding {padding}"
+            )
+        }
         op => format!("{op:?} {from}").trim_end().to_string(),
     }
 }

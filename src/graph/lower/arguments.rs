@@ -50,7 +50,9 @@ impl<'a> Lowering<'a> {
                 Arg::Over(letters, span) => self.place_over(call, &mut arguments, over, letters, *span),
             }
         }
-        self.check_missing(call, formals, &arguments);
+        if self.errors.len() == before {
+            self.check_missing(call, formals, &arguments);
+        }
         if self.errors.len() > before || self.stopped { Err(Reported) } else { Ok(arguments) }
     }
 

@@ -123,7 +123,11 @@ impl<'a> Lowering<'a> {
                 self.causal(tensor, arguments.over, equation, span)?
             }
             _ => {
+                let before = self.graph.len();
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
+                if builtin == Builtin::Sum && self.is_new_product(&tensor, before) {
+                    return self.sum_of_product(tensor, arguments.over, equation, span).map(Value::Tensor);
+                }
                 self.along_axes(builtin, tensor, arguments.over, equation, span)?
             }
         };
@@ -256,6 +260,36 @@ impl<'a> Lowering<'a> {
         }
         let letters = tensor.axes.map(|own| (0..own.len()).filter(keep).map(|at| own[at]).collect());
         Ok(Tensor { node: result.node, axes: letters, span })
+    }
+
+    /// Whether a tensor is a product of two that was appended for this argument alone, and sums nothing.
+    fn is_new_product(&self, tensor: &Tensor, before: usize) -> bool {
+        let node = self.graph.node(tensor.node);
+        let last = tensor.node.index() >= before && tensor.node.index() + 1 == self.graph.len();
+        let sums_nothing = match &node.op {
+            Op::Contract { einsum, .. } => einsum.inputs.len() == 2 && einsum.contracted().is_empty(),
+            _ => false,
+        };
+        last && sums_nothing && node.name.is_none()
+    }
+
+    /// The sum of a product is one contraction: the product need not exist.
+    fn sum_of_product(
+        &mut self,
+        tensor: Tensor,
+        over: Option<&'a [Ident]>,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
+        let axes = self.axes_of(&tensor, over, equation, span)?;
+        let node = self.graph.node_mut(tensor.node);
+        let kept = |at: &usize| !axes.contains(at);
+        if let Op::Contract { einsum, .. } = &mut node.op {
+            einsum.output = (0..einsum.output.len()).filter(kept).map(|at| einsum.output[at]).collect();
+        }
+        node.shape = (0..node.shape.len()).filter(kept).map(|at| node.shape[at].clone()).collect();
+        let letters = tensor.axes.map(|own| (0..own.len()).filter(kept).map(|at| own[at]).collect());
+        Ok(Tensor { node: tensor.node, axes: letters, span })
     }
 
     fn largest(&mut self, tensor: Tensor, axes: SmallVec<[usize; 2]>, span: Span) -> Lowered<Tensor> {

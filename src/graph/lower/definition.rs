@@ -80,24 +80,21 @@ impl<'a> Lowering<'a> {
             let given = arguments.get(position);
             values.push(given.map(|expr| self.eval(expr, equation, false).map(|value| (value, expr.span))));
         }
-        self.watch(call, &values);
         let label = call.instance.as_ref().unwrap_or(&def.name);
         self.check_length(label)?;
         self.enter(id, label, call.callee.span, span);
+        let params = self.graph.params.len();
         let result = self.expand(def, values);
         self.frames.pop();
+        self.note_layer(call.callee.span, params, &result);
         result.map(|value| whole(value, span))
     }
 
-    /// Notes the tensors that the loss function is called with.
-    fn watch(&mut self, call: &Call, values: &[Option<Lowered<(Value, Span)>>]) {
-        if self.watched != Some(call.callee.span) || self.frames.len() > 1 {
-            return;
-        }
-        for value in values.iter().flatten().flatten() {
-            if let (Value::Tensor(tensor), _) = value {
-                self.watched_arguments.push(tensor.node);
-            }
+    /// Notes a layer that is called in the loss.
+    fn note_layer(&mut self, callee: Span, params: usize, value: &Lowered<Value>) {
+        let in_loss = self.loss.is_some() && self.frames.len() == 1;
+        if let (true, Ok(Value::Tensor(tensor))) = (in_loss && self.graph.params.len() > params, value) {
+            self.layers_of_loss.insert(callee, tensor.node);
         }
     }
 

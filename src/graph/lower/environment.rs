@@ -202,7 +202,9 @@ impl<'a> Lowering<'a> {
         let frame = self.frame();
         let constants = self.constants.get(&frame.file).into_iter().flat_map(HashMap::keys);
         let seen = frame.values.keys().chain(constants).copied();
-        let help = did_you_mean(&ident.name, seen.chain(self.function_names()));
+        // One letter is near every other one.
+        let help =
+            did_you_mean(&ident.name, seen.chain(self.function_names())).filter(|_| ident.name.len() > 1);
         let mut error = Diagnostic::new(Stage::Names, format!("unknown name `{}`", ident.name))
             .at(ident.span, "nothing of this name is known here")
             .help_if(help);

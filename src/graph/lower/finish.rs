@@ -22,11 +22,7 @@ impl<'a> Lowering<'a> {
             self.report(error);
             return;
         }
-        if let ExprKind::Call(call) = &expr.kind {
-            self.watched = Some(call.callee.span);
-        }
         let value = self.loss_value(expr);
-        self.watched = None;
         if let Ok(tensor) = value {
             self.graph.loss = Some(tensor.node);
             self.outputs(expr, tensor.node);
@@ -54,14 +50,13 @@ impl<'a> Lowering<'a> {
         Ok(tensor)
     }
 
-    /// The tensors that the loss names and that depend on parameters; else the arguments of the function it calls.
+    /// The tensors that the loss names and the layers that it calls, where they depend on parameters.
     fn outputs(&mut self, expr: &'a Expr, loss: NodeId) {
+        if let ExprKind::Call(call) = &expr.kind {
+            self.layers_of_loss.remove(&call.callee.span);
+        }
         let mut outputs = Vec::new();
         self.named_outputs(expr, &mut outputs);
-        if outputs.is_empty() {
-            let arguments = self.watched_arguments.iter().copied();
-            outputs = arguments.filter(|node| self.trained[node.index()]).collect();
-        }
         if outputs.is_empty() {
             outputs.push(loss);
         }
@@ -82,6 +77,9 @@ impl<'a> Lowering<'a> {
             }
             ExprKind::Indexed(inner, _) | ExprKind::Negate(inner) | ExprKind::Power(inner, _) => {
                 self.named_outputs(inner, outputs);
+            }
+            ExprKind::Call(call) if self.layers_of_loss.contains_key(&call.callee.span) => {
+                outputs.extend(self.layers_of_loss.get(&call.callee.span));
             }
             ExprKind::Call(call) => call.args.iter().for_each(|arg| match arg {
                 Arg::Positional(inner) | Arg::Named(_, inner) => self.named_outputs(inner, outputs),

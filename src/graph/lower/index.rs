@@ -120,12 +120,12 @@ impl<'a> Lowering<'a> {
             }
             _ => {
                 let axes = if rank == 1 { "1 axis".to_string() } else { format!("{rank} axes") };
-                let error =
-                    Diagnostic::new(Stage::Shape, format!("a tensor with {axes} is given {named} indices"))
-                        .at(span, format!("{named} indices here"))
-                        .help_if(
-                            (named < rank).then(|| "write `..` for the axes that are not named".to_string()),
-                        );
+                let given = if named == 1 { "1 index".to_string() } else { format!("{named} indices") };
+                let error = Diagnostic::new(Stage::Shape, format!("a tensor with {axes} is given {given}"))
+                    .at(span, format!("{given} here"))
+                    .help_if(
+                        (named < rank).then(|| "write `..` for the axes that are not named".to_string()),
+                    );
                 Err(self.report(error))
             }
         }
@@ -174,7 +174,7 @@ impl<'a> Lowering<'a> {
             let letters = [first, second].map(|axis| equation.name(axis));
             let error = Diagnostic::new(Stage::Shape, "this split has more than one unknown length")
                 .at(span, format!("neither `{}` nor `{}` is known", letters[0], letters[1]))
-                .help(format!("say how long one is: `({}:LENGTH {})`", letters[0], letters[1]));
+                .help(format!("say how long one is where it stands by itself: `{}:LENGTH`", letters[0]));
             return Err(self.report(error));
         }
         let known = axes

@@ -111,7 +111,10 @@ impl<'a> Lowering<'a> {
             format!("the number of windows along `{text}` has no single power"),
         )
         .at(span, format!("the axis grows, and padding {} leaves a rest", frame.padding))
-        .help(format!("with `padding = {fitting}` there are `{text}` / {} of them", frame.stride));
+        .help(format!(
+            "with `padding = {fitting}` their number is `{text}` divided by the stride, {}",
+            frame.stride
+        ));
         self.report(error)
     }
 

@@ -1,8 +1,8 @@
 //! What stands in a card: lines of words and pills, and how large they are.
 
 use super::SvgOptions;
-use crate::graph::{Gate, Node, NodeId, Norm, Op, ParamId, ScopeId};
-use crate::report::notation::{Notation, brackets, last_part};
+use crate::graph::{Gate, Multiplier, Node, NodeId, Norm, Op, ParamId, ScopeId};
+use crate::report::notation::{Notation, last_part};
 
 /// Height of a line.
 pub const LINE: f64 = 21.0;
@@ -23,7 +23,7 @@ pub enum Word {
     /// What the spec calls the result.
     Name(String),
     /// A parameter.
-    Pill(String, Option<&'static str>),
+    Pill(String, Option<String>),
 }
 
 /// What a card looks like.
@@ -69,7 +69,7 @@ impl Face {
     /// Takes away what a definition calls its result: the title says more.
     pub fn unname_result(&mut self) {
         let named = |line: &&mut Vec<Word>| line.len() > 2 && matches!(line.last(), Some(Word::Name(_)));
-        if let Some(line) = self.lines.last_mut().filter(named) {
+        if let Some(line) = self.lines.iter_mut().rev().find(named) {
             line.truncate(line.len() - 2);
         }
     }
@@ -116,7 +116,7 @@ pub fn text_width(text: &str, size: f64) -> f64 {
         letter if letter.is_ascii() => 0.57,
         _ => 0.66,
     };
-    size * 1.04 * text.chars().map(advance).sum::<f64>()
+    size * 1.09 * text.chars().map(advance).sum::<f64>()
 }
 
 /// A text that fits a card.
@@ -139,8 +139,13 @@ pub fn line(notation: &Notation<'_>, id: NodeId, options: &SvgOptions) -> Vec<Wo
     if let Op::Data(data) = &node.op {
         return vec![Word::Name(shorten(&notation.graph.data[data.index()].name))];
     }
-    let mut words = step(notation, node);
-    let name = node.name.as_ref().filter(|_| !options.compact || matches!(node.op, Op::Carry(_)));
+    let mut words = step(notation, id);
+    if !matches!(node.op, Op::Contract { .. } | Op::Add(_) | Op::Lookup { .. } | Op::Carry(_)) {
+        let at = if matches!(node.op, Op::Map(_) | Op::Scale(_)) { words.len() } else { 0 };
+        words.splice(at..at, leaves(notation, id));
+    }
+    let tells = !options.compact && !is_reform(&node.op);
+    let name = node.name.as_ref().filter(|_| tells || matches!(node.op, Op::Carry(_)));
     match (&node.op, name) {
         (_, None) => {}
         (Op::Carry(_), Some(name)) => words.insert(0, Word::Name(shorten(name))),
@@ -150,20 +155,19 @@ pub fn line(notation: &Notation<'_>, id: NodeId, options: &SvgOptions) -> Vec<Wo
 }
 
 /// The operation in words; what comes down the wire is not repeated.
-fn step(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
+fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let node = notation.graph.node(id);
     let over = |axis: usize| shorten(&notation.axis(node, axis));
     match &node.op {
         Op::Contract { einsum, multiplier } => {
             let labels = notation.labels(einsum, &node.operands);
-            let sums: Vec<_> =
-                einsum.contracted().iter().filter_map(|label| labels.get(label).cloned()).collect();
-            let sums = if sums.is_empty() { String::new() } else { format!("Σ {}", sums.join(" ")) };
-            let factor = notation.factor(multiplier).trim_end_matches(" · ").to_string();
-            product(notation, node, factor, sums)
+            let sums: Vec<_> = einsum.contracted().iter().filter_map(|label| labels.get(label)).collect();
+            let sums: Vec<_> = sums.into_iter().map(|name| name.trim_end_matches('\'')).collect();
+            product(notation, id, multiplier, &sums.join(" "))
         }
-        Op::Add(_) => added(notation, node),
+        Op::Add(_) => added(notation, id),
         Op::Scale(multiplier) => vec![text("×"), text(notation.factor(multiplier).trim_end_matches(" · "))],
-        Op::Lookup { .. } => lookup(notation, node),
+        Op::Lookup { .. } => lookup(notation, id),
         Op::Map(func) => vec![text(func.name())],
         Op::Normalize { norm, axes } => {
             let name = if *norm == Norm::Rms { "rms normalize" } else { "standardize" };
@@ -192,79 +196,99 @@ fn step(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
             vec![text(&format!("merge {}", (*axis..axis + parts).map(over).collect::<Vec<_>>().join(" × ")))]
         }
         Op::Pick { axis, at } => vec![text(&format!("entry {at} of {}", over(*axis)))],
-        Op::Concat { axis } => vec![text(&format!("concat along {}", over(*axis)))],
+        Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
         Op::Gate(Gate::Causal) => vec![text("causal mask")],
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
         Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
         Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {
-            leaves(notation, node)
+            leaves(notation, id)
         }
     }
 }
 
-fn product(notation: &Notation<'_>, node: &Node, factor: String, sums: String) -> Vec<Word> {
+/// A product; `sums` names the axes that are summed.
+fn product(notation: &Notation<'_>, id: NodeId, multiplier: &Multiplier, sums: &str) -> Vec<Word> {
     let graph = notation.graph;
-    let flows = node.operands.iter().filter(|id| !is_leaf(&graph.node(**id).op)).count();
-    let mut words = Vec::new();
-    if !factor.is_empty() {
-        words.extend([text(&factor), text("×")]);
+    let node = graph.node(id);
+    if is_mean(notation, node, multiplier) {
+        return vec![text(&format!("mean over {sums}"))];
     }
+    let mut words = Vec::new();
+    let factor = notation.factor(multiplier);
+    if !factor.is_empty() {
+        words.extend([text(factor.trim_end_matches(" · ")), text("×")]);
+    }
+    let flows = node.operands.iter().filter(|id| !is_leaf(&graph.node(**id).op)).count();
     match (flows, node.operands.len()) {
         (_, 1) if sums.is_empty() => words.push(text("transpose")),
-        (1, 2) => {
-            words.push(text("×"));
-            words.extend(leaves(notation, node));
-        }
         (_, 1) => {}
+        (1, 2) => {
+            words.extend(words.is_empty().then(|| text("×")));
+            words.extend(leaves(notation, id));
+        }
         _ => {
-            let names = node.operands.iter().map(|id| operand(notation, node.scope, *id));
-            for (at, word) in names.enumerate() {
+            for at in 0..node.operands.len() {
                 words.extend((at > 0).then(|| text("·")));
-                words.push(word);
+                words.push(operand(notation, id, at));
             }
         }
     }
-    words.extend((!sums.is_empty()).then_some(Word::Text(sums)));
+    words.extend((!sums.is_empty()).then(|| text(&format!("Σ {sums}"))));
     words
 }
 
-fn added(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    let graph = notation.graph;
-    let mut words = Vec::new();
-    for id in &node.operands {
-        if is_leaf(&graph.node(*id).op) {
-            words.extend([text("+"), operand(notation, node.scope, *id)]);
-        }
-    }
+/// Whether a sum is divided by how much it sums.
+fn is_mean(notation: &Notation<'_>, node: &Node, multiplier: &Multiplier) -> bool {
+    let (Op::Contract { einsum, .. }, Multiplier::Written(factor), [only]) =
+        (&node.op, multiplier, &node.operands[..])
+    else {
+        return false;
+    };
+    let shape = &notation.graph.node(*only).shape;
+    let axes = einsum.contracted().into_iter().filter_map(|label| einsum.axis(0, label));
+    let product = axes
+        .filter_map(|axis| shape.get(axis))
+        .try_fold(factor.clone(), |product, dim| product.mul(&dim.into()));
+    product.is_some_and(|product| product.is_one())
+}
+
+fn added(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let words: Vec<Word> = leaves(notation, id).into_iter().flat_map(|leaf| [text("+"), leaf]).collect();
     if words.is_empty() { vec![text("sum")] } else { words }
 }
 
-fn lookup(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    match &node.operands[..] {
-        [table, index] => {
-            let axes = brackets(&[plain(notation, *index)]);
-            vec![text("rows"), operand(notation, node.scope, *table), text(&axes)]
-        }
-        _ => Vec::new(),
-    }
+fn lookup(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let node = notation.graph.node(id);
+    let Some(index) = node.operands.get(1) else { return Vec::new() };
+    vec![operand(notation, id, 0), text("at"), text(&plain(notation, node.scope, *index))]
 }
 
 /// The operands that have no node of their own.
-fn leaves(notation: &Notation<'_>, node: &Node) -> Vec<Word> {
-    let leaf = |id: &&NodeId| is_leaf(&notation.graph.node(**id).op);
-    node.operands.iter().filter(leaf).map(|id| operand(notation, node.scope, *id)).collect()
+fn leaves(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
+    let operands = &notation.graph.node(id).operands;
+    let leaf = |at: &usize| is_leaf(&notation.graph.node(operands[*at]).op);
+    (0..operands.len()).filter(leaf).map(|at| operand(notation, id, at)).collect()
 }
 
-fn operand(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> Word {
+/// An operand of a node, by its position.
+fn operand(notation: &Notation<'_>, user: NodeId, position: usize) -> Word {
     let graph = notation.graph;
+    let node = graph.node(user);
+    let id = node.operands[position];
     match &graph.node(id).op {
         Op::Param(param) => {
-            let name = near_path(notation, *param, scope);
+            let name = near_path(notation, *param, node.scope);
             let tied = if graph.consumers(id).nth(1).is_some() { " (tied)" } else { "" };
-            Word::Pill(shorten(&format!("{name}{tied}")), (notation.annotations.role)(*param))
+            Word::Pill(shorten(&format!("{name}{tied}")), site_role(notation, user, position, *param))
         }
-        _ => Word::Text(plain(notation, id)),
+        _ => Word::Text(plain(notation, node.scope, id)),
     }
+}
+
+/// The role of a parameter where it is used; else the one that it has everywhere.
+pub fn site_role(notation: &Notation<'_>, user: NodeId, position: usize, param: ParamId) -> Option<String> {
+    let site = (notation.annotations.site)(user, position).map(str::to_string);
+    site.or_else(|| (notation.annotations.role)(param))
 }
 
 /// The last part of a parameter's path, or the last two where it belongs to another scope.
@@ -278,13 +302,45 @@ fn near_path(notation: &Notation<'_>, id: ParamId, scope: ScopeId) -> String {
     }
 }
 
-/// An operand without colour.
-fn plain(notation: &Notation<'_>, id: NodeId) -> String {
-    let node = notation.graph.node(id);
+/// An operand without colour. What a definition returned goes by the name of the call.
+fn plain(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> String {
+    let graph = notation.graph;
+    let node = graph.node(id);
     match &node.op {
         Op::Constant(value) => value.to_string(),
         Op::Range => format!("0 … {}", node.shape.first().map(|dim| notation.dim(dim)).unwrap_or_default()),
-        _ => node.name.as_deref().map_or_else(|| "·".to_string(), shorten),
+        Op::Carry(_) | Op::Exit(_) | Op::Data(_) => {
+            node.name.as_deref().map_or_else(|| "·".to_string(), shorten)
+        }
+        _ => flow(notation, scope, id),
+    }
+}
+
+/// The name of a value that comes down a wire, looking through a few changes of form.
+fn flow(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> String {
+    const LOOKS: usize = 6;
+    let graph = notation.graph;
+    let before = |id: &NodeId| {
+        let node = graph.node(*id);
+        let named = node.name.is_some() && node.scope == scope;
+        if is_reform(&node.op) && !named { node.operands.first().copied() } else { None }
+    };
+    let id = std::iter::successors(Some(id), before).take(LOOKS).last().unwrap_or(id);
+    let node = graph.node(id);
+    match notation.call_seen_from(scope, node.scope) {
+        Some(call) => shorten(&graph.scope(call).name),
+        None => node.name.as_deref().map_or_else(|| "·".to_string(), shorten),
+    }
+}
+
+/// Whether an operation only gives axes another form.
+pub fn is_reform(op: &Op) -> bool {
+    match op {
+        Op::Split { .. } | Op::Merge { .. } => true,
+        Op::Contract { einsum, multiplier: Multiplier::Free } => {
+            einsum.inputs.len() == 1 && einsum.contracted().is_empty()
+        }
+        _ => false,
     }
 }
 

@@ -45,7 +45,7 @@ const ROLES: [&str; 6] = ["input-like", "hidden", "output-like", "vector-like", 
 struct Header<'a> {
     name: &'a str,
     scales: String,
-    roles: Vec<Option<&'static str>>,
+    roles: Vec<Option<String>>,
     width: f64,
     height: f64,
 }
@@ -56,15 +56,15 @@ impl<'a> Header<'a> {
             (scales, false) if !scales.is_empty() => format!("scale {scales}"),
             _ => String::new(),
         };
-        let mut roles: Vec<Option<&'static str>> = Vec::new();
+        let mut roles: Vec<Option<String>> = Vec::new();
         for word in scene.faces.iter().flat_map(|face| face.lines.iter().flatten()) {
             match word {
-                Word::Pill(_, role) if role.is_some() && !roles.contains(role) => roles.push(*role),
+                Word::Pill(_, role @ Some(_)) if !roles.contains(role) => roles.push(role.clone()),
                 _ => {}
             }
         }
-        roles.sort_by_key(|role| ROLES.iter().position(|known| Some(*known) == *role));
-        let legend: f64 = roles.iter().map(|role| swatch(role.unwrap_or_default())).sum();
+        roles.sort_by_key(|role| ROLES.iter().position(|known| Some(*known) == role.as_deref()));
+        let legend: f64 = roles.iter().map(|role| swatch(role.as_deref().unwrap_or_default())).sum();
         let titles = text_width(&notation.graph.name, 19.0) + 18.0 + text_width(&scales, FONT);
         let height = 30.0 + if roles.is_empty() { 0.0 } else { 28.0 };
         Header { name: &notation.graph.name, scales, roles, width: legend.max(titles), height }
@@ -77,8 +77,8 @@ impl<'a> Header<'a> {
         pen.text((x, y), (FONT, SOFT, ""), &self.scales);
         let mut x = MARGIN;
         for role in &self.roles {
-            let name = role.unwrap_or_default();
-            pen.pill(Rect { x, y: y + 20.0, width: swatch(name) - 8.0, height: 17.0 }, name, *role);
+            let name = role.as_deref().unwrap_or_default();
+            pen.pill(Rect { x, y: y + 20.0, width: swatch(name) - 8.0, height: 17.0 }, name, role.as_deref());
             x += swatch(name);
         }
     }
@@ -271,22 +271,43 @@ impl Pen {
         }
     }
 
-    /// A line of words in the middle of a card.
+    /// A line of words in the middle of a card. What stands between pills is one text, so that its spaces are the font's own.
     fn line(&mut self, line: &[Word], (x, width, y): (f64, f64, f64), colour: &str) {
         let start = x + (width - line_width(line)) / 2.0;
-        for (word, (at, width)) in line.iter().zip(word_places(line)) {
-            let left = start + at;
-            let middle = (left + width / 2.0, y);
-            match word {
-                Word::Text(text) => self.text(middle, (FONT, colour, "text-anchor=\"middle\""), text),
-                Word::Name(text) => {
-                    self.text(middle, (FONT, colour, "text-anchor=\"middle\" font-weight=\"600\""), text);
-                }
-                Word::Pill(text, role) => {
-                    self.pill(Rect { x: left, y: y - 8.0, width, height: 16.0 }, text, *role);
-                }
-            }
+        let places = word_places(line);
+        let mut run: Vec<usize> = Vec::new();
+        for (at, word) in line.iter().enumerate() {
+            let Word::Pill(text, role) = word else {
+                run.push(at);
+                continue;
+            };
+            self.run(line, &places, &std::mem::take(&mut run), (start, y), colour);
+            let (left, width) = places[at];
+            self.pill(Rect { x: start + left, y: y - 8.0, width, height: 16.0 }, text, role.as_deref());
         }
+        self.run(line, &places, &run, (start, y), colour);
+    }
+
+    /// Words without a pill among them.
+    fn run(
+        &mut self,
+        line: &[Word],
+        places: &[(f64, f64)],
+        run: &[usize],
+        (start, y): (f64, f64),
+        colour: &str,
+    ) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
+        let middle = start + (places[*first].0 + places[*last].0 + places[*last].1) / 2.0;
+        let words = run.iter().map(|at| match &line[*at] {
+            Word::Text(text) | Word::Pill(text, _) => raised(&escape(text), FONT),
+            Word::Name(text) => format!("<tspan font-weight=\"600\">{}</tspan>", escape(text)),
+        });
+        let words = words.collect::<Vec<_>>().join(" ");
+        let (x, y) = (num(middle), num(y + 0.35 * FONT));
+        self.put(format_args!(
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{FONT}\" fill=\"{colour}\" text-anchor=\"middle\">{words}</text>"
+        ));
     }
 }
 

@@ -8,7 +8,7 @@ mod finish;
 use std::collections::{HashMap, HashSet};
 
 use super::SvgOptions;
-use super::card::{Face, Look, Word, is_leaf, line, line_width, shorten};
+use super::card::{Face, Look, Word, is_leaf, is_reform, line, line_width, shorten, site_role};
 use crate::graph::{Block, Graph, Multiplier, Node, NodeId, Op, ScopeId};
 use crate::report::layout::{Diagram, Wire};
 use crate::report::notation::Notation;
@@ -183,11 +183,11 @@ impl<'a> Builder<'a> {
     /// Shows the parameters that a node of a collapsed definition uses.
     fn add_pills(&mut self, card: usize, id: NodeId, root: ScopeId) {
         let graph = self.notation.graph;
-        for param in graph.node(id).operands.iter().filter_map(|operand| graph.as_param(*operand)) {
-            let role = (self.notation.annotations.role)(param);
-            let small =
-                self.options.compact && matches!(role, Some("vector-like" | "scalar-like" | "finite"));
-            if small || !self.pills.insert((card, param.0)) {
+        for (position, operand) in graph.node(id).operands.iter().enumerate() {
+            let Some(param) = graph.as_param(*operand) else { continue };
+            let role = site_role(self.notation, id, position, param);
+            let small = matches!(role.as_deref(), Some("vector-like" | "scalar-like" | "finite"));
+            if (small && self.options.compact) || !self.pills.insert((card, param.0)) {
                 continue;
             }
             let path = &graph.param(param).path;
@@ -296,17 +296,6 @@ fn steps(graph: &Graph) -> Vec<bool> {
     graph.params.iter().for_each(|param| others[param.scope.index()] += 1);
     graph.scopes.iter().filter_map(|scope| scope.parent).for_each(|parent| others[parent.index()] += 1);
     reforms.into_iter().zip(others).map(|(reforms, others)| reforms == 1 && others == 0).collect()
-}
-
-/// Whether an operation only gives axes another form.
-fn is_reform(op: &Op) -> bool {
-    match op {
-        Op::Split { .. } | Op::Merge { .. } => true,
-        Op::Contract { einsum, multiplier: Multiplier::Free } => {
-            einsum.inputs.len() == 1 && einsum.contracted().is_empty()
-        }
-        _ => false,
-    }
 }
 
 fn is_given(op: &Op) -> bool {

@@ -19,7 +19,6 @@ pub struct Tie {
     pub from_at: f64,
     pub to: usize,
     pub to_at: f64,
-    pub stream: bool,
 }
 
 /// A wish: to stand here, this much.
@@ -33,29 +32,64 @@ pub fn columns(columns: &[Column], ties: &[Tie], layers: &[Vec<usize>]) -> Vec<f
         ties_above[tie.to].push(*tie);
         ties_below[tie.from].push(*tie);
     }
-    let weight = |tie: &Tie| match (columns[tie.from].thin, columns[tie.to].thin) {
-        _ if tie.stream => 16.0,
-        (true, true) => 8.0,
-        (true, false) | (false, true) => 2.0,
-        (false, false) => 1.0,
-    };
+    let ties = Ties { above: ties_above, below: ties_below, columns };
     let mut left = vec![0.0; columns.len()];
-    let upper = |node: usize, left: &[f64]| -> Vec<Wish> {
-        ties_above[node].iter().map(|tie| (left[tie.from] + tie.from_at - tie.to_at, weight(tie))).collect()
-    };
-    let lower = |node: usize, left: &[f64]| -> Vec<Wish> {
-        ties_below[node].iter().map(|tie| (left[tie.to] + tie.to_at - tie.from_at, weight(tie))).collect()
-    };
     layers.iter().for_each(|layer| settle(layer, columns, &mut left, |_, _| Vec::new()));
     for _ in 0..4 {
-        layers.iter().for_each(|layer| settle(layer, columns, &mut left, upper));
-        layers.iter().rev().for_each(|layer| settle(layer, columns, &mut left, lower));
+        layers
+            .iter()
+            .for_each(|layer| settle(layer, columns, &mut left, |node, left| ties.upper(node, left)));
+        layers
+            .iter()
+            .rev()
+            .for_each(|layer| settle(layer, columns, &mut left, |node, left| ties.lower(node, left)));
     }
-    let both = |node: usize, left: &[f64]| [upper(node, left), lower(node, left)].concat();
+    let both = |node: usize, left: &[f64]| [ties.upper(node, left), ties.lower(node, left)].concat();
     layers.iter().for_each(|layer| settle(layer, columns, &mut left, both));
     layers.iter().rev().for_each(|layer| settle(layer, columns, &mut left, both));
-    layers.iter().for_each(|layer| settle(layer, columns, &mut left, both));
+    layers.iter().for_each(|layer| settle(layer, columns, &mut left, |node, left| ties.straight(node, left)));
     left
+}
+
+/// The edges of every node, upwards and downwards.
+struct Ties<'a> {
+    above: Vec<Vec<Tie>>,
+    below: Vec<Vec<Tie>>,
+    columns: &'a [Column],
+}
+
+impl Ties<'_> {
+    /// How much an edge wants to be straight: the longer the more, and hardly if it leads to the spine, which is straight already.
+    fn weight(&self, tie: &Tie) -> f64 {
+        let (from, to) = (&self.columns[tie.from], &self.columns[tie.to]);
+        match (from.thin, to.thin) {
+            _ if from.fixed.is_some() || to.fixed.is_some() => 0.1,
+            (true, true) => 8.0,
+            (true, false) | (false, true) => 1.0,
+            (false, false) => 2.0,
+        }
+    }
+
+    fn upper(&self, node: usize, left: &[f64]) -> Vec<Wish> {
+        let wish = |tie: &Tie| (left[tie.from] + tie.from_at - tie.to_at, self.weight(tie));
+        self.above[node].iter().map(wish).collect()
+    }
+
+    fn lower(&self, node: usize, left: &[f64]) -> Vec<Wish> {
+        let wish = |tie: &Tie| (left[tie.to] + tie.to_at - tie.from_at, self.weight(tie));
+        self.below[node].iter().map(wish).collect()
+    }
+
+    /// The wishes of the last walk: to be straight below what is above, else above what is below.
+    fn straight(&self, node: usize, left: &[f64]) -> Vec<Wish> {
+        let (mut upper, lower) = (self.upper(node, left), self.lower(node, left));
+        let strong = |wishes: &[Wish]| wishes.iter().any(|wish| wish.1 >= 1.0);
+        if strong(&upper) || !strong(&lower) {
+            upper.iter_mut().for_each(|wish| wish.1 *= 8.0);
+            return upper;
+        }
+        lower
+    }
 }
 
 /// Moves one layer to where its nodes wish to be.

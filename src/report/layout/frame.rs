@@ -148,7 +148,6 @@ impl<'a> Pen<'a> {
             from_at: *from_at,
             to: edge.to,
             to_at: *to_at,
-            stream: edge.stream,
         });
         let all: Vec<Column> = (0..layered.layer.len()).map(column).collect();
         columns(&all, &ties.collect::<Vec<_>>(), layers)
@@ -296,9 +295,10 @@ impl<'a> Pen<'a> {
     }
 
     fn put_lanes(&self, drawing: &mut Drawing) {
+        let places: HashMap<Member, Rect> = drawing.members.iter().copied().collect();
         for (at, back) in self.content.loops.iter().enumerate() {
-            let carry = drawing.members.iter().find(|(member, _)| *member == Member::Card(back.carry));
-            let (Some(x0), Some((_, carry))) = (drawing.outs.get(&back.next), carry) else { continue };
+            let carry = places.get(&Member::Card(back.carry));
+            let (Some(x0), Some(carry)) = (drawing.outs.get(&back.next), carry) else { continue };
             let inset = (at as f64 + 0.5) * LANE;
             let x1 = carry.x + self.diagram.cards[back.carry].anchor;
             let (y0, y1) = (drawing.height - 4.0 - inset, carry.y - 4.0 - inset);

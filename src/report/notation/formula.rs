@@ -13,11 +13,11 @@ impl Notation<'_> {
             Some(einsum) => brackets(&pick(&self.labels(einsum, &node.operands), &einsum.output)),
             None => self.shape(&node.shape),
         };
-        format!("{}{left} = {}", self.short(id), self.formula(node))
+        format!("{}{left} = {}", self.short(id), self.formula(id, node))
     }
 
     /// The right side of the equation.
-    fn formula(&self, node: &Node) -> String {
+    fn formula(&self, id: NodeId, node: &Node) -> String {
         match &node.op {
             Op::Data(data) => self.data(&self.graph.data[data.index()], &node.shape),
             Op::Param(param) => format!("param {}", self.graph.param(*param).path),
@@ -32,9 +32,11 @@ impl Notation<'_> {
                 format!("concat({}, over {})", all.join(", "), self.axis(node, *axis))
             }
             Op::Carry(_) => {
-                format!("{} first, then what the repetition before made of it", self.operand(node, 0))
+                let next =
+                    self.next(id).map_or("itself".to_string(), |next| self.seen_from(node.scope, next));
+                format!("{} at first, then {next}", self.operand(node, 0))
             }
-            Op::Exit(_) => format!("{} of the last repetition", self.operand(node, 0)),
+            Op::Exit(_) => format!("{} at last", self.operand(node, 0)),
             _ => self.unary(node),
         }
     }

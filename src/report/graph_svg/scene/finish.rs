@@ -1,5 +1,7 @@
 //! The last steps of a scene: frames that are not worth drawing, captions, measures.
 
+use std::collections::HashSet;
+
 use super::{Builder, Draft, Home, Scene};
 use crate::graph::Op;
 use crate::report::graph_svg::card::{CAPTION, Look, shorten, text_width};
@@ -116,6 +118,7 @@ impl Builder<'_> {
     /// Writes shapes and sizes below the cards, and marks the outputs and the loss.
     fn captions(&mut self) {
         let graph = self.notation.graph;
+        let outputs: HashSet<_> = graph.outputs.iter().collect();
         for draft in &mut self.cards {
             let node = graph.node(draft.last);
             let mut parts = Vec::new();
@@ -130,7 +133,7 @@ impl Builder<'_> {
             if self.options.sizes {
                 parts.extend((self.notation.annotations.size)(draft.last).map(|size| format!("Θ({size})")));
             }
-            if graph.outputs.contains(&draft.last) && !self.options.compact {
+            if outputs.contains(&draft.last) && !self.options.compact {
                 parts.push("output".to_string());
             }
             if graph.loss == Some(draft.last) {
