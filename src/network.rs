@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
+use crate::explain::{Explanation, explain};
 use crate::graph::Graph;
 use crate::graph::lower::{Program, Unit, lower};
 use crate::loader::{Loader, NoFiles, load};
@@ -30,7 +31,7 @@ impl Network {
 
     /// Multipliers, initializations and learning rates, by parameter id.
     pub fn parameterize(&self, named: Named, optimizer: Optimizer) -> Result<Parameterization, Diagnostics> {
-        parameterize(&self.calculus(), named, optimizer).map_err(|failure| self.explain_failure(&failure))
+        parameterize(&self.calculus(), named, optimizer).map_err(|failure| self.failed(&failure))
     }
 
     /// The scaling table. Its `Display` is stable, so a test may compare it with a kept text.
@@ -38,7 +39,7 @@ impl Network {
     /// ```
     /// use mupc::{Named, Optimizer};
     ///
-    /// let network = mupc::compile("scale n = 256  input x[10]  target y  loss mse(readout(linear(x, n), 1), y)")?;
+    /// let network = mupc::compile("scale n = 256  input x[10]  target y[1]  loss mse(readout(linear(x, n), 1), y)")?;
     /// let table = network.table(Named::Mup, Optimizer::Adam)?;
     /// assert_eq!(table.parameters[1].name, "readout.weight");
     /// assert_eq!(table.parameters[1].init_std.display(&table.symbols()).to_string(), "n^-1");
@@ -66,7 +67,23 @@ impl Network {
         Ok(Findings::new(&self.calculus(), &found))
     }
 
-    fn explain_failure(&self, failure: &Failure) -> Diagnostics {
+    /// Why a parameter or tensor scales as it does, step by step.
+    pub fn explain(
+        &self,
+        named: Named,
+        optimizer: Optimizer,
+        subject: &str,
+    ) -> Result<Explanation, Diagnostics> {
+        let found = self.parameterize(named, optimizer)?;
+        explain(&self.calculus(), &found, subject).map_err(|unknown| {
+            let message = format!("the network has no parameter or tensor `{}`", unknown.name);
+            let help = unknown.hint.unwrap_or_else(|| "`mupc graph` names them all".to_string());
+            let item = Diagnostic::new(Stage::Names, message).help(help);
+            Diagnostics { sources: self.sources.clone(), items: vec![item] }
+        })
+    }
+
+    fn failed(&self, failure: &Failure) -> Diagnostics {
         Diagnostics { sources: self.sources.clone(), items: vec![failure.diagnostic(&self.graph)] }
     }
 }

@@ -40,6 +40,7 @@ pub fn refusal(args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// Its standard output as JSON.
 pub fn json(args: &[&str]) -> Value {
     serde_json::from_str(&stdout(args)).unwrap()
 }
@@ -84,8 +85,10 @@ fn the_text_of_the_command_line_is_that_of_the_library() {
 #[test]
 fn factors_are_powers_of_the_ratio() {
     let table = json(&["table", GPT2, "--at", "n=3072", "-f", "json"]);
-    let query = table["parameters"].as_array().unwrap().iter().find(|row| row["name"] == "h.attn.query.weight");
-    let (query, near) = (query.unwrap(), |value: &Value, wanted: f64| (value.as_f64().unwrap() - wanted).abs() < 1e-12);
+    let query =
+        table["parameters"].as_array().unwrap().iter().find(|row| row["name"] == "h.attn.query.weight");
+    let (query, near) =
+        (query.unwrap(), |value: &Value, wanted: f64| (value.as_f64().unwrap() - wanted).abs() < 1e-12);
     assert!(near(&query["at"]["init_std"], 0.5) && near(&query["at"]["learning_rate"], 0.25), "{query}");
     assert!(near(&query["at"]["weight_decay"], 4.0) && near(&query["at"]["multiplier"], 1.0), "{query}");
     assert_eq!(query["init_std"], serde_json::json!({"n": "-1/2"}));
@@ -97,14 +100,20 @@ fn factors_are_powers_of_the_ratio() {
 fn gradient_descent_has_no_eps() {
     let table = json(&["table", MLP, "-o", "sgd", "-f", "json"]);
     assert!(table["parameters"].as_array().unwrap().iter().all(|row| row["epsilon"].is_null()));
-    assert!(stdout(&["table", MLP, "-o", "sgd"]).lines().any(|line| line.starts_with("fc1.weight") && line.contains(" - ")));
+    assert!(
+        stdout(&["table", MLP, "-o", "sgd"])
+            .lines()
+            .any(|line| line.starts_with("fc1.weight") && line.contains(" - "))
+    );
 }
 
 #[test]
 fn forms_are_equivalent_and_say_where_they_are_from() {
-    for (form, source, multiplier) in
-        [("native", "Table 3", "1"), ("output-multiplier", "Table 8", "n^-1"), ("symmetric", "Table 9", "n^-1/2")]
-    {
+    for (form, source, multiplier) in [
+        ("native", "Table 3", "1"),
+        ("output-multiplier", "Table 8", "n^-1"),
+        ("symmetric", "Table 9", "n^-1/2"),
+    ] {
         let text = stdout(&["table", MLP, "--form", form]);
         assert!(text.lines().next().unwrap().contains(source), "{text}");
         let readout = text.lines().find(|line| line.starts_with("readout.weight")).unwrap();
@@ -168,7 +177,10 @@ fn the_graph_in_every_format() {
 fn completions_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = stdout(&["completions", shell]);
-        assert!(script.contains("mupc") && script.contains("classify") && script.contains("mean-field"), "{shell}");
+        assert!(
+            script.contains("mupc") && script.contains("classify") && script.contains("mean-field"),
+            "{shell}"
+        );
     }
 }
 
@@ -195,4 +207,14 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn explanations_of_parameters_and_tensors() {
+    let text = stdout(&["explain", GPT2, "h.attn.query.weight"]);
+    assert!(text.starts_with("h.attn.query.weight under mup with adam") && text.contains("n^-1/2"), "{text}");
+    let by_name = stdout(&["explain", GPT2, "h.{l}.attn.c_proj.weight"]);
+    assert!(by_name.starts_with("h.attn.out.weight"), "{by_name}");
+    assert!(stdout(&["explain", GPT2, "logits", "-p", "ntk", "-o", "sgd"]).contains("gradient"));
+    assert!(json(&["explain", GPT2, "wte", "-f", "json"])["sections"].is_array());
 }

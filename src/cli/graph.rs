@@ -7,7 +7,7 @@ use crate::graph::{Graph, NodeId, ParamId};
 use crate::network::Network;
 use crate::report::graph_svg::SvgOptions;
 use crate::report::{Annotations, graph_dot, graph_json, graph_svg, graph_text};
-use crate::shape::{Role, Shaped};
+use crate::shape::{Role, Shaped, Site};
 use crate::size::analysis::{Sizes, analyze};
 
 /// Shows the graph of a spec.
@@ -29,9 +29,10 @@ fn sizes(network: &Network, args: &GraphArguments) -> Result<Sizes, Failure> {
 fn drawn(graph: &Graph, sizes: Option<&Sizes>, args: &GraphArguments) -> String {
     let shaped = Shaped::new(graph);
     let names = graph.symbol_names();
-    let role = |param: ParamId| shaped.roles(param).first().copied().map(Role::name);
+    let role = |param: ParamId| Some(shaped.role_name(param));
+    let site = |node: NodeId, operand| shaped.site_at(node, operand).map(Site::role).map(Role::name);
     let size = |id: NodeId| sizes.map(|sizes| size(sizes, id, &names));
-    let annotations = Annotations { role: &role, size: &size, dim: &|_| None };
+    let annotations = Annotations { role: &role, site: &site, size: &size, ..Annotations::none() };
     let options = SvgOptions { sizes: args.sizes, depth: args.depth, ..SvgOptions::default() };
     match args.format {
         GraphFormat::Text => graph_text::text(graph, &annotations),

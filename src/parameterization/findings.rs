@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::global::largest_global_rate;
+use super::mend::mend;
 use super::verdict::{Classification, Movement, Verdict, classify, describe};
 use super::{Named, Parameterization};
 use crate::dim::{Monomial, Symbol};
@@ -92,7 +93,7 @@ impl Findings {
             tensors: tensors(calculus, &sizes, &found),
             parameters: movements(calculus, &found),
             problems: found.problems.iter().map(|problem| describe(graph, problem)).collect(),
-            mend: Vec::new(),
+            mend: mend(calculus, &sizes, &found),
             largest_global_rate: largest_global_rate(calculus, &given.abc, given.optimizer)
                 .map(|exponent| Monomial::power(Symbol(0), exponent)),
         }

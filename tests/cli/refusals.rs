@@ -15,7 +15,10 @@ fn files_that_are_no_specs() {
         std::fs::write(folder.join(name), bytes).unwrap();
         folder.join(name).to_str().unwrap().to_string()
     };
-    says(&["table", &path("latin.mup", b"network a\n# caf\xe9\n")], &["not UTF-8", "0xe9", "offset 15", "line 2"]);
+    says(
+        &["table", &path("latin.mup", b"network a\n# caf\xe9\n")],
+        &["not UTF-8", "0xe9", "offset 15", "line 2"],
+    );
     says(&["table", &path("empty.mup", b"")], &["empty.mup is empty", "help:"]);
     says(&["table", &path("blank.mup", b" \n\n")], &["is empty"]);
     says(&["table", &path("zeros.mup", &[0; 100])], &["error"]);
@@ -45,7 +48,9 @@ fn used_files_are_found_beside_the_file_that_uses_them() {
     write("parts/a.mup", "use \"b.mup\"\ndef twice(x[.., i]) { return plus(x, x) }\n");
     write("parts/b.mup", "def plus(x[.., i], y[.., i]) { return x + y }\n");
     let spec = |part: &str| {
-        format!("use \"parts/a.mup\"\nuse \"{part}\"\nscale n = 64\ninput x[3]\ntarget y\nh = twice(linear(x, n))\nloss mse(readout(h, 1), y)\n")
+        format!(
+            "use \"parts/a.mup\"\nuse \"{part}\"\nscale n = 64\ninput x[3]\ntarget y[1]\nh = twice(linear(x, n))\nloss mse(readout(h, 1), y)\n"
+        )
     };
     write("main.mup", &spec("./parts/../parts/b.mup"));
     let main = folder.join("main.mup");
@@ -75,6 +80,8 @@ fn arguments_that_make_no_sense() {
     says(&["table", MLP, "--form", "symetric"], &["similar value exists: 'symmetric'"]);
     says(&["table", MLP, "--format", "html"], &["possible values: text, markdown, csv, latex, json"]);
     says(&["tabel", MLP], &["similar subcommand exists: 'table'"]);
+    says(&["explain", GPT2, "logit"], &["no parameter or tensor `logit`", "did you mean `logits`?"]);
+    says(&["explain", GPT2, "nothing-like-it"], &["mupc graph"]);
     says(&["table"], &["<SPEC>"]);
     says(&["fmt"], &["<FILE>"]);
     says(&[], &["Usage: mupc"]);

@@ -5,8 +5,19 @@ use serde_json::Value;
 use super::{GPT2, json, mupc};
 
 const WORDS: [&str; 13] = [
-    "$schema", "$id", "$defs", "$ref", "title", "description", "type", "enum", "required", "properties", "items",
-    "additionalProperties", "pattern",
+    "$schema",
+    "$id",
+    "$defs",
+    "$ref",
+    "title",
+    "description",
+    "type",
+    "enum",
+    "required",
+    "properties",
+    "items",
+    "additionalProperties",
+    "pattern",
 ];
 
 /// Every way in which a value does not fit a schema.
@@ -74,7 +85,9 @@ fn check(schema: &str, value: &Value) {
 #[test]
 fn tables_fit_their_schema() {
     for spec in [GPT2, "specs/convnet.mup", "tests/specs/lora.mup", "tests/specs/rnn.mup"] {
-        for extra in [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1000"], &["-p", "ntk", "--form", "symmetric"]] {
+        for extra in
+            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1000"], &["-p", "ntk", "--form", "symmetric"]]
+        {
             check("docs/table.schema.json", &json(&[&["table", spec, "-f", "json"], extra].concat()));
         }
     }
@@ -92,7 +105,8 @@ fn verdicts_fit_their_schema() {
 
 #[test]
 fn the_reading_of_schemas_finds_misfits() {
-    let schema: Value = serde_json::from_str(&std::fs::read_to_string("docs/table.schema.json").unwrap()).unwrap();
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string("docs/table.schema.json").unwrap()).unwrap();
     let mut table = json(&["table", GPT2, "-f", "json"]);
     table["parameters"][0]["shape"] = 3.into();
     table.as_object_mut().unwrap().remove("form");
