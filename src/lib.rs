@@ -1,5 +1,6 @@
 //! mupc: a compiler for neural-network parameterizations.
 pub mod abc;
+pub mod cli;
 pub mod concrete;
 pub mod diagnostic;
 pub mod dim;
@@ -19,3 +20,5 @@ pub mod syntax;
 
 pub use loader::Loader;
 pub use network::{Network, compile, compile_with};
+pub use optimizer::Optimizer;
+pub use parameterization::{Form, Named, ScalingTable};

@@ -6,6 +6,8 @@
 pub mod assumptions;
 pub mod conflict;
 pub mod derive;
+mod failure;
+pub mod findings;
 pub mod form;
 pub mod global;
 pub mod mend;

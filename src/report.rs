@@ -1,14 +1,23 @@
 //! What a reader is shown: tables, charts and pictures. This room computes nothing; it writes down what the others found.
 
 pub mod annotations;
+pub mod classify_json;
+pub mod classify_text;
 pub mod graph_dot;
 pub mod graph_json;
 pub mod graph_svg;
 pub mod graph_text;
 mod layout;
 mod notation;
+pub mod power;
 #[cfg(test)]
 mod samples;
+pub mod table_csv;
+pub mod table_json;
+pub mod table_latex;
+pub mod table_markdown;
+mod table_row;
+pub mod table_text;
 #[cfg(test)]
 mod tests;
 

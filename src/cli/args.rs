@@ -1,0 +1,288 @@
+//! The arguments, as clap reads them.
+
+use std::ffi::OsStr;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
+
+use crate::diagnostic::nearest;
+use crate::optimizer::Optimizer;
+use crate::parameterization::{Form, Named};
+
+/// A compiler for neural-network parameterizations: from a short spec to exact scaling exponents.
+#[derive(Debug, Parser)]
+#[command(name = "mupc", version, after_help = GENERAL, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+const GENERAL: &str = "\
+Examples:
+  mupc table gpt2.mup                       how everything scales under muP with Adam
+  mupc table gpt2.mup -p sp -o sgd          the same for standard parameterization with SGD
+  mupc explain gpt2.mup h.mlp.up.weight     why a parameter scales as it does
+  mupc classify gpt2.mup -p ntk             stable? nontrivial? feature learning or kernel?
+
+A spec named `-` is read from standard input.
+Exit status: 0 holds, 1 does not hold, 2 could not run.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Print how every parameter's initialization, learning rate, eps and weight decay scale.
+    #[command(after_help = TABLE)]
+    Table(TableArguments),
+    /// Say why a parameter or tensor scales as it does, step by step.
+    #[command(after_help = EXPLAIN)]
+    Explain(ExplainArguments),
+    /// Judge a parameterization: stable or not, trivial, feature learning or kernel; 1 if it is not stable and nontrivial.
+    #[command(after_help = CLASSIFY)]
+    Classify(ClassifyArguments),
+    /// Show the graph that a spec means.
+    #[command(after_help = GRAPH)]
+    Graph(GraphArguments),
+    /// Set specs in the one canonical form, in place.
+    #[command(after_help = FMT)]
+    Fmt(FmtArguments),
+    /// Print a completion script for a shell.
+    #[command(after_help = COMPLETIONS)]
+    Completions(CompletionsArguments),
+}
+
+/// Which rules to follow.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Rules {
+    /// The parameterization.
+    #[arg(short, long, value_name = "NAME", default_value = "mup", value_parser = named())]
+    pub parameterization: Named,
+    /// The optimizer.
+    #[arg(short, long, value_name = "NAME", default_value = "adam", value_parser = optimizer())]
+    pub optimizer: Optimizer,
+}
+
+const TABLE: &str = "\
+Examples:
+  mupc table gpt2.mup
+  mupc table gpt2.mup --at n=4096 --at L=24        factors between the base and a larger model
+  mupc table gpt2.mup --form output-multiplier     as microsoft/mup writes it
+  mupc table gpt2.mup --format json | jq '.parameters[] | {name, learning_rate}'";
+
+/// Arguments of `table`.
+#[derive(Debug, Args)]
+pub struct TableArguments {
+    /// The spec; `-` for standard input.
+    pub spec: PathBuf,
+    /// Which rules.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// Where the factors stand: equivalent ways of writing one parameterization.
+    #[arg(long, value_name = "FORM", default_value = "native", value_parser = form())]
+    pub form: Form,
+    /// The value of a scale symbol in the model to be trained, for concrete factors against the base.
+    #[arg(long, value_name = "SYMBOL=VALUE", num_args = 1..)]
+    pub at: Vec<String>,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: TableFormat,
+    /// Also show the names that other tools use (text).
+    #[arg(long)]
+    pub names: bool,
+}
+
+/// Formats of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For a terminal.
+    Text,
+    /// For a README or an issue.
+    Markdown,
+    /// For a spreadsheet.
+    Csv,
+    /// For a paper (booktabs).
+    Latex,
+    /// For programs.
+    Json,
+}
+
+const EXPLAIN: &str = "\
+Examples:
+  mupc explain gpt2.mup wte
+  mupc explain gpt2.mup h.attn.query.weight -o sgd
+  mupc explain gpt2.mup logits -p sp --format json";
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The spec; `-` for standard input.
+    pub spec: PathBuf,
+    /// The path of a parameter or tensor.
+    #[arg(value_name = "PARAM|TENSOR")]
+    pub subject: String,
+    /// Which rules.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+}
+
+const CLASSIFY: &str = "\
+Examples:
+  mupc classify gpt2.mup -p mup -o adam
+  mupc classify gpt2.mup -p sp -o adam || echo 'not a stable parameterization'
+  mupc classify gpt2.mup -p ntk -o sgd --format json | jq .verdict";
+
+/// Arguments of `classify`.
+#[derive(Debug, Args)]
+pub struct ClassifyArguments {
+    /// The spec; `-` for standard input.
+    pub spec: PathBuf,
+    /// Which rules.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+    /// Show tensors without a name, too (text).
+    #[arg(long)]
+    pub all: bool,
+}
+
+const GRAPH: &str = "\
+Examples:
+  mupc graph gpt2.mup
+  mupc graph gpt2.mup --format svg --sizes --output gpt2.svg
+  mupc graph gpt2.mup --format dot | dot -Tpdf > gpt2.pdf";
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    /// The spec; `-` for standard input.
+    pub spec: PathBuf,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: GraphFormat,
+    /// Write the size of every tensor beside it: at initialization and, after an arrow, its change in training.
+    #[arg(long)]
+    pub sizes: bool,
+    /// Which rules, for the sizes.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// How many definitions deep the picture goes (SVG).
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Write to this file and not to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Formats of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A line for every operation.
+    Text,
+    /// For programs.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+}
+
+const FMT: &str = "\
+Examples:
+  mupc fmt specs/*.mup
+  mupc fmt --check specs/*.mup      1 if a file is not in canonical form
+  mupc fmt - < draft.mup            from standard input to standard output";
+
+/// Arguments of `fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArguments {
+    /// The specs; `-` reads standard input and writes standard output.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; name the files that are not in canonical form.
+    #[arg(long)]
+    pub check: bool,
+}
+
+const COMPLETIONS: &str = "\
+Examples:
+  mupc completions bash > ~/.local/share/bash-completion/completions/mupc
+  mupc completions zsh > ~/.zfunc/_mupc
+  mupc completions fish > ~/.config/fish/completions/mupc.fish";
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn named() -> impl TypedValueParser<Value = Named> {
+    one_of(Named::ALL.map(Named::name))
+}
+
+fn optimizer() -> impl TypedValueParser<Value = Optimizer> {
+    one_of(Optimizer::ALL.map(|(name, _)| name))
+}
+
+fn form() -> impl TypedValueParser<Value = Form> {
+    one_of(Form::ALL.map(Form::name))
+}
+
+/// One of some names, with a suggestion for a misspelt one.
+fn one_of<const N: usize, T>(names: [&'static str; N]) -> OneOf<T> {
+    OneOf { names: names.to_vec(), of: PhantomData }
+}
+
+/// Reads one of some names.
+#[derive(Clone, Debug)]
+struct OneOf<T> {
+    names: Vec<&'static str>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: FromStr + Clone + Send + Sync + 'static> TypedValueParser for OneOf<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        let text = value.to_string_lossy();
+        text.parse().map_err(|_| self.unknown(command, arg, &text))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
+    }
+}
+
+impl<T> OneOf<T> {
+    fn unknown(&self, command: &Command, arg: Option<&Arg>, text: &str) -> clap::Error {
+        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+        let known = self.names.iter().map(|name| (*name).to_string()).collect();
+        let arg = arg.map_or_else(|| "...".to_string(), Arg::to_string);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(arg));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(text.to_string()));
+        error.insert(ContextKind::ValidValue, ContextValue::Strings(known));
+        if let Some(name) = nearest(text, self.names.iter().copied()) {
+            error.insert(ContextKind::SuggestedValue, ContextValue::String(name.to_string()));
+        }
+        error
+    }
+}

@@ -1,0 +1,23 @@
+//! `mupc table`.
+
+use super::args::{TableArguments, TableFormat};
+use super::failure::{Answer, Failure};
+use super::files;
+use crate::concrete::Target;
+use crate::report::{table_csv, table_json, table_latex, table_markdown, table_text};
+
+/// Derives and prints a scaling table.
+pub fn run(args: &TableArguments) -> Result<Answer, Failure> {
+    let network = files::compile(&args.spec)?;
+    let scales = &network.graph.scales;
+    let target = Target::parse(&args.at, scales).map_err(|error| Failure::target(&error, scales))?;
+    let target = (!args.at.is_empty()).then_some(&target);
+    let table = network.table_in(args.rules.parameterization, args.rules.optimizer, args.form)?;
+    Ok(Answer::text(match args.format {
+        TableFormat::Text => table_text::text(&table, table_text::TextOptions { target, names: args.names }),
+        TableFormat::Markdown => table_markdown::markdown(&table, target),
+        TableFormat::Csv => table_csv::csv(&table, target),
+        TableFormat::Latex => table_latex::latex(&table, target),
+        TableFormat::Json => format!("{:#}\n", table_json::json(&table, target)),
+    }))
+}

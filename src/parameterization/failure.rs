@@ -1,0 +1,26 @@
+//! Why a derivation stopped, as an error for the reader of a spec.
+
+use super::{Failure, Unbounded};
+use crate::diagnostic::{Diagnostic, Stage};
+use crate::graph::Graph;
+
+impl Failure {
+    /// The failure as an error that points at the operations involved.
+    pub fn diagnostic(&self, graph: &Graph) -> Diagnostic {
+        match self {
+            Failure::Conflict(conflict) => conflict.diagnostic(graph),
+            Failure::Unbounded(unbounded) => unbounded.diagnostic(graph),
+        }
+    }
+}
+
+impl Unbounded {
+    /// The error at the operation that has no exponent.
+    pub fn diagnostic(&self, graph: &Graph) -> Diagnostic {
+        let (label, what) = (graph.label(self.node), self.what);
+        Diagnostic::new(Stage::Analysis, format!("`{label}` leaves no exponent for a {what}"))
+            .at(graph.node(self.node).span, format!("no power of the scale symbols is the right {what} here"))
+            .note("what goes in, or what comes back from the loss, is exactly zero or grows faster than every power")
+            .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows")
+    }
+}

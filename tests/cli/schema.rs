@@ -1,0 +1,117 @@
+//! Real outputs against the JSON schemas in `docs`. The reading of schemas here knows the few words that they use, and refuses others.
+
+use serde_json::Value;
+
+use super::{GPT2, json, mupc};
+
+const WORDS: [&str; 13] = [
+    "$schema",
+    "$id",
+    "$defs",
+    "$ref",
+    "title",
+    "description",
+    "type",
+    "enum",
+    "required",
+    "properties",
+    "items",
+    "additionalProperties",
+    "pattern",
+];
+
+/// Every way in which a value does not fit a schema.
+fn misfits(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = root.pointer(reference.trim_start_matches('#')).expect("the reference leads somewhere");
+        return misfits(root, target, value, at, found);
+    }
+    let words = schema.as_object().expect("a schema is an object");
+    words.keys().for_each(|word| assert!(WORDS.contains(&word.as_str()), "unknown word {word} at {at}"));
+    if !fits_type(&schema["type"], value) {
+        found.push(format!("{at}: {value} is not {}", schema["type"]));
+    }
+    if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {
+        found.push(format!("{at}: {value} is none of {allowed:?}"));
+    }
+    if let (Some("^-?[0-9]+(/[0-9]+)?$"), Some(text)) = (schema["pattern"].as_str(), value.as_str()) {
+        text.parse::<mupc::rational::Rational>().expect("a rational number");
+    }
+    object(root, schema, value, at, found);
+    for (position, item) in value.as_array().into_iter().flatten().enumerate() {
+        if schema.get("items").is_some() {
+            misfits(root, &schema["items"], item, &format!("{at}[{position}]"), found);
+        }
+    }
+}
+
+fn object(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    let Some(object) = value.as_object() else { return };
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    found.extend(required.filter(|key| !object.contains_key(*key)).map(|key| format!("{at}: no {key}")));
+    for (key, value) in object {
+        let own = schema["properties"].get(key).or(schema.get("additionalProperties"));
+        match own {
+            Some(Value::Bool(false)) | None => found.push(format!("{at}: {key} is not described")),
+            Some(own) => misfits(root, own, value, &format!("{at}.{key}"), found),
+        }
+    }
+}
+
+fn fits_type(types: &Value, value: &Value) -> bool {
+    let is = |name: &Value| match name.as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("null") => value.is_null(),
+        other => panic!("unknown type {other:?}"),
+    };
+    match types {
+        Value::Null => true,
+        Value::Array(types) => types.iter().any(is),
+        single => is(single),
+    }
+}
+
+fn check(schema: &str, value: &Value) {
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    let mut found = Vec::new();
+    misfits(&schema, &schema, value, "$", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn tables_fit_their_schema() {
+    for spec in [GPT2, "specs/convnet.mup", "tests/specs/lora.mup", "tests/specs/rnn.mup"] {
+        for extra in
+            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1000"], &["-p", "ntk", "--form", "symmetric"]]
+        {
+            check("docs/table.schema.json", &json(&[&["table", spec, "-f", "json"], extra].concat()));
+        }
+    }
+}
+
+#[test]
+fn verdicts_fit_their_schema() {
+    for parameterization in ["mup", "sp", "ntk", "mean-field"] {
+        for spec in [GPT2, "specs/mlp.mup", "specs/deep-linear.mup"] {
+            let output = mupc(&["classify", spec, "-p", parameterization, "-f", "json"]).output().unwrap();
+            check("docs/classify.schema.json", &serde_json::from_slice(&output.stdout).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_reading_of_schemas_finds_misfits() {
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string("docs/table.schema.json").unwrap()).unwrap();
+    let mut table = json(&["table", GPT2, "-f", "json"]);
+    table["parameters"][0]["shape"] = 3.into();
+    table.as_object_mut().unwrap().remove("form");
+    table["extra"] = true.into();
+    let mut found = Vec::new();
+    misfits(&schema, &schema, &table, "$", &mut found);
+    assert_eq!(found.len(), 3, "{found:?}");
+}
