@@ -11,7 +11,7 @@ use crate::syntax::ast::{Call, Def, Formal, Ident, Index, IndexKind, StmtKind};
 use super::builtin::Builtin;
 use super::environment::{Binding, Expansion, Frame, Role, Tensor, Value};
 use super::equation::Equation;
-use super::{DEEPEST_CALL, Lowered, Lowering, Program, Reported, Unit};
+use super::{CALL_STEPS, DEEPEST_CALL, Lowered, Lowering, MOST_FORMALS, Program, Reported, Unit};
 
 impl<'a> Lowering<'a> {
     /// Collects the definitions of all texts; those of the spec hide those of the prelude.
@@ -42,6 +42,9 @@ impl<'a> Lowering<'a> {
                 .at(def.name.span, "defined again here")
                 .at(self.definitions[*first].name.span, "first defined here");
             self.report(error);
+        } else if def.formals.len() > MOST_FORMALS {
+            let label = format!("more than {MOST_FORMALS}");
+            self.names_error(format!("`{name}` takes too many arguments"), def.name.span, label);
         } else if self.check_length(&def.name).is_ok() {
             names.insert(name, self.definitions.len());
             self.definitions.push(def);
@@ -71,6 +74,7 @@ impl<'a> Lowering<'a> {
         span: Span,
     ) -> Lowered<Value> {
         self.check_calls(id, call.callee.span)?;
+        self.fuel = self.fuel.saturating_sub(CALL_STEPS);
         let def = self.definitions[id];
         let formals: Vec<(&str, bool)> =
             def.formals.iter().map(|formal| (formal.name.name.as_str(), formal.default.is_none())).collect();

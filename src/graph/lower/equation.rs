@@ -11,7 +11,7 @@ use crate::graph::NodeId;
 use crate::source::Span;
 
 use super::environment::Tensor;
-use super::{Lowered, Lowering};
+use super::{HIGHEST_RANK, Lowered, Lowering};
 
 /// A letter of an [`Equation`], by its place in the table.
 pub(super) type AxisId = u32;
@@ -193,6 +193,10 @@ impl<'a> Equation<'a> {
         let longest = operands.iter().max_by_key(|operand| operand.axes.len());
         let mut order = longest.map(|operand| operand.axes.clone()).unwrap_or_default();
         for axis in operands.iter().flat_map(|operand| operand.axes.iter()) {
+            // More axes than two tensors can have are refused soon; to look for them all would take long.
+            if order.len() > 2 * HIGHEST_RANK {
+                break;
+            }
             if !order.contains(axis) {
                 order.push(*axis);
             }
