@@ -1,4 +1,8 @@
 //! Definitions: collecting them, and expanding a call into a copy of the body.
+//!
+//! A call evaluates its arguments where it stands, opens a scope (whose name is part of the paths of its parameters) and a frame
+//! that sees nothing of the caller's names, binds the formals from left to right, and lowers the body. A pattern binds names to
+//! lengths; a name that is bound already must have the same length, so that arguments are checked against each other.
 
 use std::collections::HashMap;
 

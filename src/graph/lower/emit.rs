@@ -1,4 +1,7 @@
 //! Appending operations: shapes, labels, and the facts that the lowering keeps of every node.
+//!
+//! Every operation passes through [`Lowering::append`], which counts it against the limits, refuses too many axes, and notes whether
+//! the result depends on a parameter. The letters of an equation become the labels of an operation here, numbered from zero.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,12 @@
 //! The letters of one equation.
+//!
+//! `y[t, o] = w[o, i] * x[t, i]` has three: each is an axis of the table here, with the length that its first tensor gives it; a
+//! second length is an error that shows both places ([`Lowering::unify`]). A letter is *held* as often as something outside of the
+//! expression at hand asks for it, and a product sums what nothing holds.
+//!
+//! The axes of `..` are numbered from the last, and whole tensors are lined up at their last axes: both broadcast as is usual,
+//! the shorter shape under the end of the longer one. Results take the order of the left side where it names all their axes, so
+//! that most equations need no transposition at their end.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

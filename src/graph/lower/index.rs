@@ -1,4 +1,7 @@
 //! Indexed tensors: letters, `..`, splits, positions and lookups.
+//!
+//! Each index says what becomes of one axis. They are read from the left, for the lengths that one gives another, and applied from
+//! the right, so that the axes still to come keep their places; lookups come last, when all letters of the table are known.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,10 @@
 //! Products: numbers gather into one multiplier, tensors are contracted pairwise from the left.
+//!
+//! With `a[i, j] * b[j, k] * c[k, l]` and `[i]` on the left, the lone `l` is summed in `c` first; then `a` meets `b` and `j` goes,
+//! for no later factor has it; then the result meets `c` and `k` goes. The multiplier stands on the one contraction, or on the
+//! last one that sums something if there are several; with no contraction at all it is an operation of its own.
+//!
+//! While one factor is evaluated, the letters of the others are held, so that a sum inside of it does not take what they need.
 
 use std::collections::HashMap;
 
