@@ -180,6 +180,9 @@ fn shown_range(text: &str, span: Span) -> Option<std::ops::Range<usize>> {
     (line_end - line_start <= LONGEST_LINE).then(|| start..end.clamp(start, line_end).max(start))
 }
 
+/// At most so many known names are compared with a misspelt one, so that many mistakes in a long text stay cheap.
+const COMPARED: usize = 5000;
+
 /// The known name nearest to a misspelt one, as advice: `did you mean `relu`?`.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(name, known).map(|candidate| format!("did you mean `{candidate}`?"))
@@ -193,7 +196,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let limit = (name.chars().count() / 3).max(1);
     known
         .into_iter()
-        .filter(|candidate| candidate.len() <= 64)
+        .take(COMPARED)
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()

@@ -195,7 +195,7 @@ pub struct Graph {
     pub outputs: Vec<NodeId>,
     /// The loss.
     pub loss: Option<NodeId>,
-    dag: DiGraph<Node, u8, u32>,
+    dag: DiGraph<Node, u32, u32>,
 }
 
 impl Graph {
@@ -207,8 +207,8 @@ impl Graph {
         let operands = node.operands.clone();
         assert!(operands.iter().all(|operand| operand.index() < self.len()), "operands come first");
         let id = self.dag.add_node(node);
-        for (position, operand) in operands.into_iter().enumerate() {
-            self.dag.add_edge(operand, id, u8::try_from(position).unwrap_or(u8::MAX));
+        for (position, operand) in (0..).zip(operands) {
+            self.dag.add_edge(operand, id, position);
         }
         id
     }
@@ -240,7 +240,7 @@ impl Graph {
 
     /// The nodes that use a node's result, with the operand position; backward edges of blocks are not among them.
     pub fn consumers(&self, id: NodeId) -> impl Iterator<Item = (NodeId, usize)> + '_ {
-        self.dag.edges(id).map(|edge| (edge.target(), usize::from(*edge.weight())))
+        self.dag.edges(id).map(|edge| (edge.target(), *edge.weight() as usize))
     }
 
     /// A parameter.

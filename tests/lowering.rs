@@ -149,6 +149,7 @@ fn letters_are_only_names() {
     same("z = softmax(h)", "z[t, o] = softmax(h, over o)");
     same("z[t, o] = softmax(h[t, o], over o)", "z = softmax(h)");
     same("z[t, o] = 1 - h[t, o]", "z = 1 - h");
+    same("z = h\nq = sum(h[t, o] * h[t, o], over (t o))", "z = h\nq[..] = h[t, o] * h[t, o]");
 }
 
 /// Files in memory.

@@ -30,6 +30,7 @@ mod number;
 mod placement;
 mod product;
 mod repeat;
+mod survey;
 mod window;
 
 use std::collections::{HashMap, HashSet};
@@ -77,6 +78,10 @@ pub const DEEPEST_CALL: usize = 100;
 pub const DEEPEST: usize = 250;
 /// The largest numerator and denominator of an exponent.
 pub const FINEST_EXPONENT: i64 = 1000;
+/// The largest number of arguments that a definition takes.
+pub const MOST_FORMALS: usize = 100;
+/// How many steps a call counts for: it makes a scope and a frame.
+const CALL_STEPS: usize = 10;
 /// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 200;
 /// The largest number of operations, whatever the length of the text.
@@ -168,7 +173,7 @@ impl<'a> Lowering<'a> {
             network: None,
             layers_of_loss: HashMap::new(),
             depth: 0,
-            fuel: program.bytes.saturating_mul(200).saturating_add(200_000).min(20 * MOST_NODES),
+            fuel: program.bytes.saturating_mul(200).saturating_add(200_000).min(5 * MOST_NODES),
             most_nodes: program.bytes.saturating_mul(20).saturating_add(10_000).min(MOST_NODES),
         }
     }
@@ -238,7 +243,7 @@ impl<'a> Lowering<'a> {
             self.stopped = true;
             return Err(Reported);
         }
-        self.fuel -= 1;
+        self.fuel = self.fuel.saturating_sub(1);
         Ok(())
     }
 

@@ -105,10 +105,8 @@ fn check_einsum(einsum: &Einsum, from: &[&[Dim]], shape: &[Dim], picked: Option<
 fn check_blocks(graph: &Graph) {
     for (at, block) in graph.blocks.iter().enumerate() {
         assert!(!block.carried.is_empty(), "block {at} carries something");
-        let mut first = block.nodes.start;
-        for carried in &block.carried {
+        for (first, carried) in (block.nodes.start..).zip(&block.carried) {
             assert_eq!(carried.carry.index() as u32, first, "carries come first");
-            first += 1;
             assert!(
                 block.nodes.contains(&(carried.next.index() as u32))
                     || carried.next.index() < block.nodes.start as usize

@@ -1,4 +1,8 @@
 //! Definitions: collecting them, and expanding a call into a copy of the body.
+//!
+//! A call evaluates its arguments where it stands, opens a scope (whose name is part of the paths of its parameters) and a frame
+//! that sees nothing of the caller's names, binds the formals from left to right, and lowers the body. A pattern binds names to
+//! lengths; a name that is bound already must have the same length, so that arguments are checked against each other.
 
 use std::collections::HashMap;
 
@@ -11,7 +15,7 @@ use crate::syntax::ast::{Call, Def, Formal, Ident, Index, IndexKind, StmtKind};
 use super::builtin::Builtin;
 use super::environment::{Binding, Expansion, Frame, Role, Tensor, Value};
 use super::equation::Equation;
-use super::{DEEPEST_CALL, Lowered, Lowering, Program, Reported, Unit};
+use super::{CALL_STEPS, DEEPEST_CALL, Lowered, Lowering, MOST_FORMALS, Program, Reported, Unit};
 
 impl<'a> Lowering<'a> {
     /// Collects the definitions of all texts; those of the spec hide those of the prelude.
@@ -42,6 +46,9 @@ impl<'a> Lowering<'a> {
                 .at(def.name.span, "defined again here")
                 .at(self.definitions[*first].name.span, "first defined here");
             self.report(error);
+        } else if def.formals.len() > MOST_FORMALS {
+            let label = format!("more than {MOST_FORMALS}");
+            self.names_error(format!("`{name}` takes too many arguments"), def.name.span, label);
         } else if self.check_length(&def.name).is_ok() {
             names.insert(name, self.definitions.len());
             self.definitions.push(def);
@@ -71,6 +78,7 @@ impl<'a> Lowering<'a> {
         span: Span,
     ) -> Lowered<Value> {
         self.check_calls(id, call.callee.span)?;
+        self.fuel = self.fuel.saturating_sub(CALL_STEPS);
         let def = self.definitions[id];
         let formals: Vec<(&str, bool)> =
             def.formals.iter().map(|formal| (formal.name.name.as_str(), formal.default.is_none())).collect();

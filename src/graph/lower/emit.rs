@@ -1,4 +1,7 @@
 //! Appending operations: shapes, labels, and the facts that the lowering keeps of every node.
+//!
+//! Every operation passes through [`Lowering::append`], which counts it against the limits, refuses too many axes, and notes whether
+//! the result depends on a parameter. The letters of an equation become the labels of an operation here, numbered from zero.
 
 use smallvec::SmallVec;
 
@@ -35,15 +38,21 @@ impl<'a> Lowering<'a> {
         span: Span,
     ) -> Lowered<NodeId> {
         self.spend(span)?;
-        if shape.len() > HIGHEST_RANK {
-            let label = format!("it has {} axes", shape.len());
-            return Err(self.shape_error(format!("a tensor has at most {HIGHEST_RANK} axes"), span, label));
-        }
+        self.check_rank(shape.len(), span)?;
         let own = matches!(op, Op::Param(_));
         let trained = own || operands.iter().any(|operand| self.trained[operand.index()]);
         let node = Node { op, operands, shape, name: None, scope: self.frame().scope, span };
         self.trained.push(trained);
         Ok(self.graph.append(node))
+    }
+
+    /// Refuses a tensor with too many axes.
+    fn check_rank(&mut self, rank: usize, span: Span) -> Lowered<()> {
+        if rank <= HIGHEST_RANK {
+            return Ok(());
+        }
+        let message = format!("a tensor has at most {HIGHEST_RANK} axes");
+        Err(self.shape_error(message, span, format!("more than {HIGHEST_RANK} here")))
     }
 
     /// The shape of a node.
@@ -98,6 +107,7 @@ impl<'a> Lowering<'a> {
         equation: &Equation<'a>,
         span: Span,
     ) -> Lowered<Operand> {
+        self.check_rank(output.len(), span)?;
         self.aligned(Op::Add(labels(operands, &output)), operands, output, equation, span)
     }
 

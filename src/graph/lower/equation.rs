@@ -1,4 +1,12 @@
 //! The letters of one equation.
+//!
+//! `y[t, o] = w[o, i] * x[t, i]` has three: each is an axis of the table here, with the length that its first tensor gives it; a
+//! second length is an error that shows both places ([`Lowering::unify`]). A letter is *held* as often as something outside of the
+//! expression at hand asks for it, and a product sums what nothing holds.
+//!
+//! The axes of `..` are numbered from the last, and whole tensors are lined up at their last axes: both broadcast as is usual,
+//! the shorter shape under the end of the longer one. Results take the order of the left side where it names all their axes, so
+//! that most equations need no transposition at their end.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,7 +19,7 @@ use crate::graph::NodeId;
 use crate::source::Span;
 
 use super::environment::Tensor;
-use super::{Lowered, Lowering};
+use super::{HIGHEST_RANK, Lowered, Lowering};
 
 /// A letter of an [`Equation`], by its place in the table.
 pub(super) type AxisId = u32;
@@ -193,6 +201,10 @@ impl<'a> Equation<'a> {
         let longest = operands.iter().max_by_key(|operand| operand.axes.len());
         let mut order = longest.map(|operand| operand.axes.clone()).unwrap_or_default();
         for axis in operands.iter().flat_map(|operand| operand.axes.iter()) {
+            // More axes than two tensors can have are refused soon; to look for them all would take long.
+            if order.len() > 2 * HIGHEST_RANK {
+                break;
+            }
             if !order.contains(axis) {
                 order.push(*axis);
             }

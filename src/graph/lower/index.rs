@@ -1,4 +1,7 @@
 //! Indexed tensors: letters, `..`, splits, positions and lookups.
+//!
+//! Each index says what becomes of one axis. They are read from the left, for the lengths that one gives another, and applied from
+//! the right, so that the axes still to come keep their places; lookups come last, when all letters of the table are known.
 
 use smallvec::SmallVec;
 
@@ -6,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::{Dim, Scalar};
 use crate::graph::{NodeId, Op, Operands};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind, Index, IndexKind};
+use crate::syntax::ast::{Expr, ExprKind, Index, IndexKind};
 
 use super::environment::{Tensor, Value};
 use super::equation::{Axes, AxisId, Equation, Left, Operand, Place};
@@ -142,6 +145,7 @@ impl<'a> Lowering<'a> {
         let length = self.shape(node)[at].clone();
         match &index.kind {
             IndexKind::Axis(letter) => {
+                self.check_letter(letter, index.span, equation)?;
                 let axis = equation.letter(letter);
                 self.unify(equation, axis, &length, index.span)?;
                 Ok(Entry::Axis(axis))
@@ -157,6 +161,25 @@ impl<'a> Lowering<'a> {
             IndexKind::At(expr) => self.position(&length, expr, equation),
             IndexKind::Rest => Err(Reported),
         }
+    }
+
+    /// `table[tokens, i]` is hardly meant as a sum over an axis called `tokens`.
+    fn check_letter(&mut self, letter: &'a str, span: Span, equation: &Equation<'a>) -> Lowered<()> {
+        let Some(Value::Tensor(tensor)) = self.find(letter).map(|known| &known.value) else { return Ok(()) };
+        let on_left = equation.left.as_ref().is_none_or(|left| left.contains(&Place::Letter(letter)));
+        if on_left || !self.classes.contains_key(&tensor.node) {
+            return Ok(());
+        }
+        let help = match self.shape(tensor.node).len() {
+            0 => format!("to look up, write `{letter}[..]`; else use another letter"),
+            _ => format!("to look up, give it letters, as in `{letter}[t]`; else use another letter"),
+        };
+        let error =
+            Diagnostic::new(Stage::Shape, format!("`{letter}` is an axis here, not the tensor of this name"))
+                .at(span, "a lone name in an index list is a letter")
+                .at(self.graph.node(tensor.node).span, "the tensor")
+                .help(help);
+        Err(self.report(error))
     }
 
     /// `(h k)`: the lengths of all letters but one must be known.
@@ -196,12 +219,16 @@ impl<'a> Lowering<'a> {
     }
 
     fn bad_split(&mut self, length: &Dim, axes: &Axes, equation: &Equation<'a>, span: Span) -> Reported {
-        let product: Vec<String> =
-            axes.iter().filter_map(|axis| equation.length(*axis)).map(|dim| self.dim_text(dim)).collect();
+        let product: Vec<String> = axes
+            .iter()
+            .take(4)
+            .filter_map(|axis| equation.length(*axis))
+            .map(|dim| self.dim_text(dim))
+            .collect();
         let message = format!("an axis of length `{}` does not split into these", self.dim_text(length));
         let mut error =
             Diagnostic::new(Stage::Shape, message).at(span, format!("lengths {}", product.join(" * ")));
-        for axis in axes {
+        for axis in axes.iter().take(4) {
             if let Some((_, place)) = equation.learned(*axis).filter(|(_, place)| *place != span) {
                 error = error.at(place, format!("`{}` is this long", equation.name(*axis)));
             }
@@ -383,53 +410,5 @@ impl<'a> Lowering<'a> {
         }
         let span = table.span;
         self.look_up_rows(at, &[table, numbers], output, equation, span)
-    }
-
-    /// Learns the lengths of letters from the tensors that an expression indexes, before it is evaluated: a split may stand
-    /// before the tensor that says how long its letters are.
-    pub(super) fn survey(&mut self, expr: &'a Expr, equation: &mut Equation<'a>) {
-        match &expr.kind {
-            ExprKind::Number(_) | ExprKind::Hole | ExprKind::Name(_) => {}
-            ExprKind::Indexed(base, indices) => self.survey_indexed(base, indices, equation),
-            ExprKind::Call(call) if self.changes_lengths(&call.callee.name) => {}
-            ExprKind::Call(call) => call.args.iter().for_each(|arg| match arg {
-                Arg::Positional(inner) | Arg::Named(_, inner) => self.survey(inner, equation),
-                Arg::Over(..) => {}
-            }),
-            ExprKind::Sum(terms) => terms.iter().for_each(|(_, term)| self.survey(term, equation)),
-            ExprKind::Product(factors) => {
-                factors.iter().for_each(|(_, factor)| self.survey(factor, equation))
-            }
-            ExprKind::Negate(inner) | ExprKind::Power(inner, _) => self.survey(inner, equation),
-        }
-    }
-
-    fn survey_indexed(&mut self, base: &'a Expr, indices: &'a [Index], equation: &mut Equation<'a>) {
-        for index in indices {
-            if let IndexKind::At(inner) = &index.kind {
-                self.survey(inner, equation);
-            }
-        }
-        let ExprKind::Name(ident) = &base.kind else { return };
-        let Some(Value::Tensor(tensor)) = self.find(&ident.name).map(|binding| &binding.value) else {
-            return;
-        };
-        let shape = self.shape(tensor.node);
-        let front = indices.iter().take_while(|index| index.kind != IndexKind::Rest).count();
-        if front == indices.len() && front != shape.len() {
-            return;
-        }
-        let ends =
-            indices.iter().rev().zip(shape.iter().rev()).take(indices.len() - front.min(indices.len()));
-        for (index, length) in indices.iter().zip(shape).take(front).chain(ends) {
-            match &index.kind {
-                IndexKind::Rest => break,
-                IndexKind::Axis(letter) => {
-                    let axis = equation.letter(letter);
-                    equation.learn(axis, length, index.span);
-                }
-                IndexKind::Sized(..) | IndexKind::Group(_) | IndexKind::At(_) => {}
-            }
-        }
     }
 }

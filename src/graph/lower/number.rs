@@ -1,4 +1,7 @@
 //! Exact numbers and lengths: sums, products, powers, and what a length must be.
+//!
+//! A number is a rational times roots times powers of scale symbols. Sums of unlike powers are refused: `n + 1` has no single
+//! power, and to drop the 1 silently would make two different lengths equal.
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::{Dim, Scalar};

@@ -1,4 +1,7 @@
 //! Which statement may stand where.
+//!
+//! The grammar lets every statement stand in every body, so that a misplaced one is read as what it is; the table of what is
+//! allowed is `allowed`.
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::source::Span;

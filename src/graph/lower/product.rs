@@ -1,4 +1,10 @@
 //! Products: numbers gather into one multiplier, tensors are contracted pairwise from the left.
+//!
+//! With `a[i, j] * b[j, k] * c[k, l]` and `[i]` on the left, the lone `l` is summed in `c` first; then `a` meets `b` and `j` goes,
+//! for no later factor has it; then the result meets `c` and `k` goes. The multiplier stands on the one contraction, or on the
+//! last one that sums something if there are several; with no contraction at all it is an operation of its own.
+//!
+//! While one factor is evaluated, the letters of the others are held, so that a sum inside of it does not take what they need.
 
 use std::collections::HashMap;
 
@@ -6,10 +12,9 @@ use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::Scalar;
 use crate::graph::{Func, Multiplier, NodeId, Op};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind, Index, IndexKind, Side};
+use crate::syntax::ast::{Expr, Side};
 
-use super::builtin::Builtin;
-use super::environment::{Function, Tensor, Value};
+use super::environment::{Tensor, Value};
 use super::equation::{Axes, AxisId, Equation, Operand};
 use super::{Lowered, Lowering, Reported};
 
@@ -51,56 +56,6 @@ impl<'a> Lowering<'a> {
         letters.iter().for_each(|own| equation.release(own));
         outcome?;
         self.multiply(parts, equation, sums, span)
-    }
-
-    /// The letters that an expression shares with what stands around it.
-    fn letters(&self, expr: &'a Expr, equation: &mut Equation<'a>) -> Vec<AxisId> {
-        let mut letters = Vec::new();
-        if equation.left.is_some() {
-            self.collect_letters(expr, equation, &mut letters);
-        }
-        letters
-    }
-
-    fn collect_letters(&self, expr: &'a Expr, equation: &mut Equation<'a>, letters: &mut Vec<AxisId>) {
-        match &expr.kind {
-            ExprKind::Number(_) | ExprKind::Hole | ExprKind::Name(_) => {}
-            ExprKind::Indexed(_, indices) => self.index_letters(indices, equation, letters),
-            ExprKind::Call(call) if self.changes_lengths(&call.callee.name) => {}
-            ExprKind::Call(call) => call.args.iter().for_each(|arg| match arg {
-                Arg::Positional(inner) | Arg::Named(_, inner) => {
-                    self.collect_letters(inner, equation, letters)
-                }
-                Arg::Over(..) => {}
-            }),
-            ExprKind::Sum(terms) => {
-                terms.iter().for_each(|(_, term)| self.collect_letters(term, equation, letters))
-            }
-            ExprKind::Product(factors) => {
-                factors.iter().for_each(|(_, factor)| self.collect_letters(factor, equation, letters));
-            }
-            ExprKind::Negate(inner) | ExprKind::Power(inner, _) => {
-                self.collect_letters(inner, equation, letters)
-            }
-        }
-    }
-
-    fn index_letters(&self, indices: &'a [Index], equation: &mut Equation<'a>, letters: &mut Vec<AxisId>) {
-        for index in indices {
-            match &index.kind {
-                IndexKind::Axis(letter) | IndexKind::Sized(letter, _) => {
-                    letters.push(equation.letter(letter))
-                }
-                IndexKind::Group(parts) => self.index_letters(parts, equation, letters),
-                IndexKind::At(expr) => self.collect_letters(expr, equation, letters),
-                IndexKind::Rest => {}
-            }
-        }
-    }
-
-    /// Whether a function's arguments keep letters of their own, because an axis changes its length.
-    pub(super) fn changes_lengths(&self, callee: &str) -> bool {
-        matches!(self.function_named(callee), Some(Function::Builtin(Builtin::Window | Builtin::Concat)))
     }
 
     /// Sorts one factor out.

@@ -1,4 +1,8 @@
 //! `repeat`: the body is lowered once; the streams it assigns go around.
+//!
+//! The streams are found before the body is lowered: the tensors that exist and that some statement of the body, or of a
+//! repetition in it, assigns. Each enters through a carry, is looked up at the end of the body, and leaves through an exit. What
+//! else the body binds is undone at its end by the frame's journal, at a cost of what was bound and not of what was known.
 
 use std::collections::HashSet;
 use std::rc::Rc;
