@@ -1,6 +1,8 @@
 //! Graphs built by hand, for tests that need thousands of them.
 #![allow(dead_code)]
 
+pub mod analyzed;
+
 use mupc::dim::{Dim, Monomial, Symbol};
 use mupc::graph::ScaleSymbol;
 use mupc::graph::{

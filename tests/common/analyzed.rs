@@ -1,0 +1,143 @@
+//! From the text of a spec to everything the analyzer says of it.
+
+use std::path::Path;
+
+use mupc::abc::ParamScaling;
+use mupc::dim::Monomial;
+use mupc::graph::{NodeId, ParamId};
+use mupc::optimizer::Optimizer;
+use mupc::parameterization::verdict::{Classification, ParamVerdict, classify};
+use mupc::parameterization::{Failure, Named, Parameterization, parameterize};
+use mupc::rational::Rational;
+use mupc::size::Size;
+use mupc::size::analysis::{Calculus, Sizes, analyze};
+
+/// Every published network and every small spec, with its name.
+pub fn specs() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in ["specs", "tests/specs"] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "mup") {
+                found.push((stem(&path), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() >= 23, "only {} specs", found.len());
+    found
+}
+
+/// One of them.
+pub fn spec(name: &str) -> String {
+    specs().into_iter().find(|(own, _)| own == name).unwrap_or_else(|| panic!("no spec {name}")).1
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// The calculus of a spec. Its graph lives as long as the tests do.
+pub fn calculus(text: &str) -> Calculus<'static> {
+    let network = mupc::compile(text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+    Calculus::new(&Box::leak(Box::new(network)).graph)
+}
+
+/// A parameterization of a spec with all that follows from it.
+pub struct Analyzed<'c> {
+    pub calculus: &'c Calculus<'static>,
+    pub table: Parameterization,
+    pub sizes: Sizes,
+    pub class: Classification,
+}
+
+/// Derives a named parameterization and classifies it.
+pub fn analyzed<'c>(calculus: &'c Calculus<'static>, named: Named, optimizer: Optimizer) -> Analyzed<'c> {
+    try_analyzed(calculus, named, optimizer)
+        .unwrap_or_else(|failure| panic!("{named} {optimizer}: {failure:?}"))
+}
+
+/// The same where it may not exist.
+pub fn try_analyzed<'c>(
+    calculus: &'c Calculus<'static>,
+    named: Named,
+    optimizer: Optimizer,
+) -> Result<Analyzed<'c>, Failure> {
+    Ok(classified(calculus, parameterize(calculus, named, optimizer)?))
+}
+
+/// Classifies a given parameterization.
+pub fn classified<'c>(calculus: &'c Calculus<'static>, table: Parameterization) -> Analyzed<'c> {
+    let sizes = analyze(calculus, table.abc.clone(), table.optimizer);
+    let class = classify(calculus, &sizes);
+    Analyzed { calculus, table, sizes, class }
+}
+
+impl Analyzed<'_> {
+    /// A parameter by its path.
+    pub fn id(&self, path: &str) -> ParamId {
+        let mut params = self.calculus.graph().param_ids();
+        let known =
+            || self.calculus.graph().params.iter().map(|param| param.path.clone()).collect::<Vec<_>>();
+        params.find(|(_, param)| param.path == path).unwrap_or_else(|| panic!("no {path} in {:?}", known())).0
+    }
+
+    /// How a parameter scales.
+    pub fn scaling(&self, path: &str) -> &ParamScaling {
+        &self.table.abc.params[self.id(path).index()]
+    }
+
+    /// What is said of a parameter.
+    pub fn judged(&self, path: &str) -> &ParamVerdict {
+        &self.class.params[self.id(path).index()]
+    }
+
+    /// A monomial as a reader sees it.
+    pub fn text(&self, power: &Monomial) -> String {
+        power.display(&self.calculus.graph().symbol_names()).to_string()
+    }
+
+    /// A size as a reader sees it.
+    pub fn size(&self, size: &Size) -> String {
+        size.display(&self.calculus.graph().symbol_names()).to_string()
+    }
+
+    /// Multiplier, initialization and learning rate of a parameter.
+    pub fn row(&self, path: &str) -> [String; 3] {
+        let scaling = self.scaling(path);
+        [&scaling.multiplier, &scaling.init_std, &scaling.learning_rate].map(|power| self.text(power))
+    }
+
+    /// The first tensor of a name.
+    pub fn node(&self, name: &str) -> NodeId {
+        let graph = self.calculus.graph();
+        let named = |id: &NodeId| graph.named(*id).is_some_and(|own| own == name);
+        graph.ids().find(named).unwrap_or_else(|| {
+            panic!("no {name} in {:?}", graph.ids().filter_map(|id| graph.named(id)).collect::<Vec<_>>())
+        })
+    }
+
+    /// The last tensor of a name.
+    pub fn last(&self, name: &str) -> NodeId {
+        let graph = self.calculus.graph();
+        let named = |id: &NodeId| graph.named(*id).is_some_and(|own| own == name);
+        graph.ids().rfind(named).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// The size at initialization of the last tensor of a name.
+    pub fn initial(&self, name: &str) -> String {
+        self.size(&self.sizes.initial[self.last(name).index()])
+    }
+
+    /// The multipliers in front of operations, by the tensor they scale.
+    pub fn multipliers(&self) -> Vec<(String, String)> {
+        let label = |id: &NodeId| self.calculus.graph().label(*id);
+        let shown = |(id, power): (&NodeId, &Monomial)| (label(id), self.text(power));
+        self.table.abc.contractions.iter().map(shown).collect()
+    }
+}
+
+/// A power of the first symbol.
+pub fn power(exponent: (i64, i64)) -> Monomial {
+    super::power(Rational::new(exponent.0, exponent.1).unwrap())
+}
