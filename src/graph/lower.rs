@@ -4,12 +4,12 @@
 //! definitions (every call is a copy of the body in a scope of its own), and turns index equations into operations. `repeat` is
 //! never unrolled: its body is lowered once, between [`Op::Carry`](super::Op::Carry) and [`Op::Exit`](super::Op::Exit) nodes.
 //!
-//! **Index equations.** An [`Equation`](equation::Equation) holds the letters of one statement: each has one length, and is *held* while something
+//! **Index equations.** An `Equation` holds the letters of one statement: each has one length, and is *held* while something
 //! outside of the expression at hand still needs it (the left side, another factor, an `over`). A product sums the letters that
 //! nothing holds, pairwise from the left; a term sums what is left over. A tensor without letters is *whole*: whole tensors line
 //! up at their last axes, and take the letters of the left side, in order, where they meet a tensor that has some.
 //!
-//! **Errors.** A failed expression has been [`Reported`]; the name that it would have given is bound to [`Value::Poison`](environment::Value::Poison), so that
+//! **Errors.** A failed expression has been `Reported`; the name that it would have given is bound to `Value::Poison`, so that
 //! one mistake is one error and the rest of the text is still checked.
 //!
 //! **Limits.** Work and operations are bounded by a multiple of the length of the text, whatever definitions call what; nesting
@@ -280,7 +280,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A statement of a body. Misplaced ones have been reported by the [`placement`] check.
+    /// A statement of a body. Misplaced ones have been reported by the `placement` check.
     fn statement(&mut self, stmt: &'a ast::Stmt) {
         use ast::StmtKind;
         if self.spend(stmt.span).is_err() {
