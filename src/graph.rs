@@ -297,10 +297,10 @@ impl Graph {
         let paths: Vec<String> =
             (0..self.scopes.len() as u32).map(|id| self.scope_path(ScopeId(id))).collect();
         let mut taken = HashMap::<String, usize>::new();
-        self.ids().map(|id| self.label(id, &paths, &mut taken)).collect()
+        self.ids().map(|id| self.unique_label(id, &paths, &mut taken)).collect()
     }
 
-    fn label(&self, id: NodeId, paths: &[String], taken: &mut HashMap<String, usize>) -> String {
+    fn unique_label(&self, id: NodeId, paths: &[String], taken: &mut HashMap<String, usize>) -> String {
         let node = self.node(id);
         let path = paths.get(node.scope.index()).map_or("", String::as_str);
         let name = match (&node.name, &node.op) {
@@ -316,6 +316,16 @@ impl Graph {
         let count = taken.entry(name.clone()).or_default();
         *count += 1;
         if *count == 1 { name } else { format!("{name}'{count}") }
+    }
+
+    /// The path of a node that the spec names; several nodes may have one path.
+    pub fn named(&self, id: NodeId) -> Option<String> {
+        let node = self.node(id);
+        let name = node.name.as_ref()?;
+        Some(match self.scope_path(node.scope) {
+            path if path.is_empty() => name.to_string(),
+            path => format!("{path}.{name}"),
+        })
     }
 
     /// The names of the scale symbols, for printing.

@@ -17,7 +17,7 @@ impl Failure {
 impl Unbounded {
     /// The error at the operation that has no exponent.
     pub fn diagnostic(&self, graph: &Graph) -> Diagnostic {
-        let (label, what) = (graph.label(self.node), self.what);
+        let (label, what) = (&graph.labels()[self.node.index()], self.what);
         Diagnostic::new(Stage::Analysis, format!("`{label}` leaves no exponent for a {what}"))
             .at(graph.node(self.node).span, format!("no power of the scale symbols is the right {what} here"))
             .note("what goes in, or what comes back from the loss, is exactly zero or grows faster than every power")

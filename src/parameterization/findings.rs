@@ -1,7 +1,5 @@
 //! A classification with the names that a reader knows, ready to be printed: the twin of [`super::ScalingTable`] for verdicts.
 
-use std::collections::HashMap;
-
 use super::global::largest_global_rate;
 use super::mend::mend;
 use super::verdict::{Classification, Movement, Verdict, classify, describe};
@@ -92,8 +90,8 @@ impl Findings {
             feature_change: found.feature_change.clone(),
             tensors: tensors(calculus, &sizes, &found),
             parameters: movements(calculus, &found),
-            problems: found.problems.iter().map(|problem| describe(graph, problem)).collect(),
-            mend: mend(calculus, &sizes, &found),
+            problems: found.problems.iter().map(|problem| describe(calculus, problem)).collect(),
+            mend: mend(calculus, &given.abc, given.optimizer, &found),
             largest_global_rate: largest_global_rate(calculus, &given.abc, given.optimizer)
                 .map(|exponent| Monomial::power(Symbol(0), exponent)),
         }
@@ -128,9 +126,8 @@ fn tensors(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<Te
         let is_leaf = matches!(graph.node(*id).op, Op::Param(_) | Op::Data(_) | Op::Constant(_) | Op::Range);
         calculus.before_loss[id.index()] && !is_leaf && calculus.shaped.view_of[id.index()].is_none()
     };
-    let mut seen = HashMap::new();
     let row = |id: NodeId| TensorRow {
-        name: numbered(graph.label(id), &mut seen),
+        name: calculus.label(id).to_string(),
         named: graph.node(id).name.is_some(),
         initial: sizes.initial[id.index()].clone(),
         change: sizes.change[id.index()].clone(),
@@ -140,14 +137,6 @@ fn tensors(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<Te
     };
     graph.ids().filter(shown).map(row).collect()
 }
-
-/// A name that was assigned before gets its number, as in the pictures of the graph: `x`, `x'2`.
-fn numbered(name: String, seen: &mut HashMap<String, usize>) -> String {
-    let count = seen.entry(name.clone()).or_insert(0);
-    *count += 1;
-    if *count == 1 { name } else { format!("{name}'{count}") }
-}
-
 fn movements(calculus: &Calculus, found: &Classification) -> Vec<MovementRow> {
     let row = |param: &super::verdict::ParamVerdict| MovementRow {
         name: calculus.graph().param(param.param).path.clone(),

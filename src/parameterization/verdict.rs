@@ -320,12 +320,7 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
     let declared = calculus.graph().param(param);
     let relative = |site: &Site| {
         let allowed = calculus.allowed(site.node, &sizes.initial)?;
-        Some(
-            sizes
-                .part(calculus, site.node, Rule::Update)
-                .min(own_update(calculus, sizes, site))
-                .div(&allowed),
-        )
+        Some(own_update(calculus, sizes, site).div(&allowed))
     };
     let update = calculus.shaped.sites_of(param).filter_map(relative).max().unwrap_or(Size::Zero);
     let movement = match update.cmp_one() {

@@ -131,7 +131,7 @@ impl Analyzed<'_> {
 
     /// The multipliers in front of operations, by the tensor they scale.
     pub fn multipliers(&self) -> Vec<(String, String)> {
-        let label = |id: &NodeId| self.calculus.graph().label(*id);
+        let label = |id: &NodeId| self.calculus.label(*id).to_string();
         let shown = |(id, power): (&NodeId, &Monomial)| (label(id), self.text(power));
         self.table.abc.contractions.iter().map(shown).collect()
     }

@@ -1,12 +1,12 @@
-//! Products: numbers gather into one multiplier, tensors are contracted pairwise from the left.
+//! Products: numbers gather into one multiplier, tensors are contracted pairwise: the leftmost pair that can sum a letter first.
 //!
 //! With `a[i, j] * b[j, k] * c[k, l]` and `[i]` on the left, the lone `l` is summed in `c` first; then `a` meets `b` and `j` goes,
-//! for no later factor has it; then the result meets `c` and `k` goes. The multiplier stands on the one contraction, or on the
+//! for no other factor has it; then the result meets `c` and `k` goes. In `gate[k] * w[k, o, i] * x[k, i]` the weight meets `x` first. The multiplier stands on the one contraction, or on the
 //! last one that sums something if there are several; with no contraction at all it is an operation of its own.
 //!
 //! While one factor is evaluated, the letters of the others are held, so that a sum inside of it does not take what they need.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::Scalar;
@@ -161,24 +161,34 @@ impl<'a> Lowering<'a> {
             *having.entry(*axis).or_default() += 1;
         }
         let operands = self.sum_lone(operands, &having, equation, &mut contractions)?;
-        let mut product: Option<Operand> = None;
-        for operand in operands {
-            operand.axes.iter().for_each(|axis| {
-                having.entry(*axis).and_modify(|count| *count -= 1);
-            });
-            product = Some(match product {
-                None => operand,
-                Some(left) => {
-                    self.contract_pair([left, operand], &having, equation, &mut contractions, span)?
-                }
-            });
-        }
+        let product = self.contract_all(operands.into(), &mut having, equation, &mut contractions, span)?;
         let chosen = contractions.iter().rev().find(|(_, sums)| *sums).or(contractions.last());
         if let Some((node, _)) = chosen {
             self.set_multiplier(*node, multiplier);
         }
-        let product = product.ok_or(Reported)?;
         Ok(self.regain(Tensor { span, ..product.into() }, whole))
+    }
+
+    /// Contracts factors pair by pair until one is left. `having` counts the factors that have each letter.
+    fn contract_all(
+        &mut self,
+        mut operands: VecDeque<Operand>,
+        having: &mut HashMap<AxisId, usize>,
+        equation: &mut Equation<'a>,
+        contractions: &mut Vec<Contraction>,
+        span: Span,
+    ) -> Lowered<Operand> {
+        while operands.len() > 1 {
+            let (i, j) = next_pair(&operands, having, equation);
+            let (Some(right), Some(left)) = (operands.remove(j), operands.remove(i)) else { break };
+            for axis in left.axes.iter().chain(&right.axes) {
+                having.entry(*axis).and_modify(|count| *count -= 1);
+            }
+            let product = self.contract_pair([left, right], having, equation, contractions, span)?;
+            product.axes.iter().for_each(|axis| *having.entry(*axis).or_default() += 1);
+            operands.insert(i, product);
+        }
+        operands.pop_front().ok_or(Reported)
     }
 
     /// Sums the letters that only one factor has, in that factor.
@@ -240,4 +250,25 @@ impl<'a> Lowering<'a> {
             .help("give the product a name and letters: `y[..] = ...`");
         Err(self.report(error))
     }
+}
+
+/// Products of more factors than this are contracted from the left without a look at their letters.
+const LOOKED_AT: usize = 16;
+
+/// The leftmost two factors that share a letter which nothing else needs, so that a sum happens as soon as it can and a weight meets
+/// what it acts on; the first two if there is no such letter.
+fn next_pair(
+    operands: &VecDeque<Operand>,
+    having: &HashMap<AxisId, usize>,
+    equation: &Equation,
+) -> (usize, usize) {
+    if operands.len() > LOOKED_AT {
+        return (0, 1);
+    }
+    let sums = |axis: &AxisId| !equation.is_held(*axis) && having.get(axis) == Some(&2);
+    let pairs = (0..operands.len()).flat_map(|i| (i + 1..operands.len()).map(move |j| (i, j)));
+    let meets = |i: usize, j: usize| {
+        operands[i].axes.iter().any(|axis| sums(axis) && operands[j].axes.contains(axis))
+    };
+    pairs.into_iter().find(|(i, j)| meets(*i, *j)).unwrap_or((0, 1))
 }
