@@ -30,7 +30,23 @@ mod tests {
     #[test]
     fn the_scaling_table_is_the_one_we_reviewed() {
         let network = mupc::compile(SPEC).unwrap();
-        insta::assert_snapshot!(network.table(Named::Mup, Optimizer::Adam).unwrap(), @"");
+        insta::assert_snapshot!(network.table(Named::Mup, Optimizer::Adam).unwrap(), @r"
+        perceptron · mup · adam · native form (as derived; for muP the form of TP-V Table 3)
+        n = 256
+
+        parameter       shape    role         multiplier  init std  LR    eps   weight decay
+        ─────────────────────────────────────────────────────────────────────────────────────
+        fc1.weight      n × 784  input-like   1           1         1     n^-1  1
+        fc2.weight      n × n    hidden       1           n^-1/2    n^-1  n^-1  n
+        readout.weight  10 × n   output-like  1           n^-1      n^-1  1     n
+
+        assumptions
+          • limit: n goes to infinity; all else is Θ(1)
+          • batch size and number of steps: Θ(1); data: entries of size 1, correlated
+          • updates: aligned with activations over the whole fan-in
+          • readouts: initial weights align with changed features (strict stability)
+          • optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight
+        ");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn run(args: &GraphArguments) -> Result<Answer, Failure> {
     let network = files::compile(&args.spec)?;
     let sizes = if args.sizes { Some(sizes(&network, args)?) } else { None };
     let text = drawn(&network.graph, sizes.as_ref(), args);
-    match &args.output {
+    match args.output.as_ref().filter(|path| !files::is_standard_input(path)) {
         None => Ok(Answer::text(text)),
         Some(path) => files::write(path, &text).map(|()| Answer::text(String::new())),
     }

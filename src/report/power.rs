@@ -43,11 +43,11 @@ pub fn latex_dim(dim: &Dim, symbols: &[String]) -> String {
         let side = if exponent.is_negative() { &mut below } else { &mut above };
         side.push(raised(&name(symbol, symbols), exponent.abs()));
     }
-    let above = or_one(above.join(r"\,"));
+    let above = or_one(above.join(" "));
     match below.len() {
         0 => above,
         1 => format!("{above}/{}", below[0]),
-        _ => format!(r"{above}/({})", below.join(r"\,")),
+        _ => format!("{above}/({})", below.join(" ")),
     }
 }
 
@@ -91,5 +91,52 @@ pub fn factor(value: f64) -> String {
     match fixed.contains('.') {
         true => fixed.trim_end_matches('0').trim_end_matches('.').to_string(),
         false => fixed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dim::Symbol;
+
+    fn symbols() -> Vec<String> {
+        ["n", "L", "heads_2"].map(String::from).to_vec()
+    }
+
+    fn monomial(powers: &[(u16, i64, i64)]) -> Monomial {
+        let power =
+            |(symbol, p, q): &(u16, i64, i64)| Monomial::power(Symbol(*symbol), Rational::new(*p, *q).unwrap());
+        powers.iter().map(power).fold(Monomial::one(), |product, power| product.mul(&power).unwrap())
+    }
+
+    #[test]
+    fn powers_in_every_notation() {
+        let power = monomial(&[(0, -1, 2), (1, 1, 1), (2, -2, 1)]);
+        assert_eq!(text(&power, &symbols()), "n^-1/2 L heads_2^-2");
+        assert_eq!(latex(&power, &symbols()), r"$n^{-1/2}\,L\,\mathit{heads\_2}^{-2}$");
+        assert_eq!(json(&power, &symbols()), serde_json::json!({"n": "-1/2", "L": "1", "heads_2": "-2"}));
+        let one = Monomial::one();
+        assert_eq!((text(&one, &[]), latex(&one, &[]), json(&one, &[]).to_string()), ("1".into(), "$1$".into(), "{}".into()));
+    }
+
+    #[test]
+    fn lengths_in_latex() {
+        let dim = |coefficient: (i64, i64), powers: &[(u16, i64, i64)]| {
+            let coefficient = Rational::new(coefficient.0, coefficient.1).unwrap();
+            latex_dim(&Dim { coefficient, powers: monomial(powers) }, &symbols())
+        };
+        assert_eq!(dim((4, 1), &[(0, 1, 1)]), "4 n");
+        assert_eq!(dim((7, 2), &[(0, 3, 2)]), "7 n^{3/2}/2");
+        assert_eq!(dim((1, 64), &[(0, 1, 1), (1, -1, 1)]), "n/(64 L)");
+        assert_eq!(dim((50257, 1), &[]), "50257");
+    }
+
+    #[test]
+    fn factors_have_four_digits() {
+        let cases = [(0.1875, "0.1875"), (16.0 / 3.0, "5.333"), (1.0, "1"), (0.99999, "1"), (123456.0, "123456")];
+        for (value, wanted) in cases.into_iter().chain([(2e6, "2.000e6"), (1.5e-7, "1.500e-7"), (0.00012, "0.00012")]) {
+            assert_eq!(factor(value), wanted);
+        }
+        assert_eq!(factor(f64::INFINITY), "inf");
     }
 }

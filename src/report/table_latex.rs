@@ -11,7 +11,8 @@ use crate::parameterization::table::{MultiplierRow, ParamRow};
 pub fn latex(table: &ScalingTable, target: Option<&Target>) -> String {
     let writer = Writer { target, symbols: table.symbols() };
     let mut lines = vec![format!("% {}", one_line(&title(table)))];
-    lines.push(format!("% {}; needs \\usepackage{{booktabs}}", one_line(&scales(table, target))));
+    lines.push(format!("% {}", one_line(&scales(table, target))));
+    lines.push(r"% needs \usepackage{booktabs}".to_string());
     lines.extend(table.assumptions.iter().map(|text| format!("% {}", one_line(text))));
     lines.push(r"\begin{tabular}{lllccccc}".to_string());
     lines.push(r"  \toprule".to_string());
