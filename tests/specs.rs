@@ -32,12 +32,13 @@ fn report(found: &Analyzed) -> String {
     }
     for output in &graph.outputs {
         let (initial, change) = (&found.sizes.initial[output.index()], &found.sizes.change[output.index()]);
-        let label = graph.label(*output);
+        let label = found.calculus.label(*output);
         writeln!(text, "output {label}: {} and moves by {}", found.size(initial), found.size(change))
             .unwrap();
     }
     for problem in &found.class.problems {
-        writeln!(text, "problem: {}", mupc::parameterization::verdict::describe(graph, problem)).unwrap();
+        writeln!(text, "problem: {}", mupc::parameterization::verdict::describe(found.calculus, problem))
+            .unwrap();
     }
     writeln!(
         text,
