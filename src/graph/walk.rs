@@ -2,7 +2,7 @@
 //!
 //! A reading gives every operation a meaning ([`Semantics`]); [`interpret`] applies it in topological order. A block is walked
 //! until the reading says that another repetition would change nothing. The state of a carried stream survives an outer
-//! repetition, so that nested blocks cost the sum of their repetitions, never the product.
+//! repetition, so that nested blocks cost what they change, never the product of their repetitions.
 
 use super::{Block, BlockId, Graph, NodeId};
 

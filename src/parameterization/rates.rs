@@ -14,7 +14,7 @@ use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::backward::{Steps, When, gradients, step};
 use crate::size::change::Changes;
-use crate::size::forward;
+use crate::size::forward::{self, Climbs};
 use crate::size::term::{Largest, Quantity};
 
 /// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
@@ -23,7 +23,8 @@ pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Optio
     let nothing = vec![Size::Zero; graph.params.len()];
     let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(Size::one)).collect();
     let changes = calculus.changes(abc, initial, &nothing);
-    let mut sweep = Sweep { calculus, changes, scratch: vec![Size::Zero; graph.len()] };
+    let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph));
+    let mut sweep = Sweep { calculus, changes, scratch, climbs };
     backpropagate(graph, &mut sweep, seeds)
 }
 
@@ -62,6 +63,7 @@ struct Sweep<'a, 'g> {
     calculus: &'a Calculus<'g>,
     changes: Changes<'a, 'g>,
     scratch: Vec<Size>,
+    climbs: Climbs,
 }
 
 impl Sweep<'_, '_> {
@@ -97,19 +99,8 @@ impl Adjoint for Sweep<'_, '_> {
         };
     }
 
-    /// What a stream can afford at the start of a repetition it can afford at the end of the one before.
-    fn repeat(&mut self, _: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
-        let mut again = false;
-        for carried in &block.carried {
-            let carry = afforded[carried.carry.index()].clone();
-            let next = &mut afforded[carried.next.index()];
-            let tighter = carry.is_some() && (next.is_none() || carry < *next);
-            if tighter {
-                again |= next.is_none();
-                *next = carry;
-            }
-        }
-        again
+    fn repeat(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
+        self.climbs.take_least(id, block, afforded)
     }
 }
 

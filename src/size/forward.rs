@@ -3,6 +3,8 @@
 //! For a fresh weight with entries of size s, |h| = m s N^(1/2) |x|: the central limit theorem. A contraction of two activations
 //! is N^(1/2) |u||v| along axes where the summand is odd ([`super::parity`]) and N |u||v| along the others.
 
+use std::ops::Range;
+
 use super::parity::Summation;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
@@ -190,7 +192,11 @@ impl Semantics for Walk<'_, '_, '_> {
 
 /// How often the streams of each block have grown from one repetition to the next.
 pub struct Climbs {
+    /// Since the block around it was last walked again.
     rounds: Vec<u32>,
+    /// In all.
+    total: Vec<u32>,
+    nodes: Vec<Range<u32>>,
 }
 
 /// A stream that still grows after so many repetitions grows with every one.
@@ -199,7 +205,8 @@ const PATIENCE: u32 = 6;
 impl Climbs {
     /// No block has been walked yet.
     pub fn new(graph: &Graph) -> Climbs {
-        Climbs { rounds: vec![0; graph.blocks.len()] }
+        let nodes: Vec<_> = graph.blocks.iter().map(|block| block.nodes.clone()).collect();
+        Climbs { rounds: vec![0; nodes.len()], total: vec![0; nodes.len()], nodes }
     }
 
     /// A carried stream never shrinks from one walk of its block to the next.
@@ -223,6 +230,21 @@ impl Climbs {
         self.take(id, block, edges, gradients)
     }
 
+    /// The dual, for what a stream can afford: what it can at the start of a repetition it can at the end of the one before. A stream that
+    /// can afford less with every repetition can in the end afford nothing.
+    pub fn take_least(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
+        let mut fell = false;
+        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+            let Some(start) = afforded[carried.carry.index()].clone() else { continue };
+            let end = &mut afforded[carried.next.index()];
+            if end.as_ref().is_none_or(|end| start < *end) {
+                fell = true;
+                *end = Some(if self.is_patient(id) { start } else { Size::Zero });
+            }
+        }
+        self.count(id, fell)
+    }
+
     fn take(
         &mut self,
         id: BlockId,
@@ -230,21 +252,38 @@ impl Climbs {
         edges: impl Iterator<Item = (NodeId, NodeId)>,
         sizes: &mut [Size],
     ) -> bool {
-        let rounds = &mut self.rounds[id.index()];
-        let repetitions =
-            if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
-        if Rational::integer(i64::from(*rounds) + 1) >= repetitions {
-            return false;
-        }
         let mut grew = false;
-        for (from, to) in edges {
+        for (from, to) in edges.filter(|_| !self.is_over(id, block)) {
             let size = sizes[from.index()].clone();
             if size > sizes[to.index()] {
                 grew = true;
-                sizes[to.index()] = if *rounds < PATIENCE { size } else { Size::Beyond };
+                sizes[to.index()] = if self.is_patient(id) { size } else { Size::Beyond };
             }
         }
-        *rounds += u32::from(grew);
-        grew
+        self.count(id, grew)
+    }
+
+    /// Whether a block has been walked as often as it is repeated.
+    fn is_over(&self, id: BlockId, block: &Block) -> bool {
+        let repetitions =
+            if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
+        Rational::integer(i64::from(self.rounds[id.index()]) + 1) >= repetitions
+    }
+
+    fn is_patient(&self, id: BlockId) -> bool {
+        self.total[id.index()] < PATIENCE
+    }
+
+    /// Counts a walk that leads to another one, in which the blocks inside are repeated anew.
+    fn count(&mut self, id: BlockId, again: bool) -> bool {
+        if again {
+            let at = id.index();
+            self.rounds[at] += 1;
+            self.total[at] += 1;
+            let end = self.nodes[at].end;
+            let inside = self.nodes[at + 1..].iter().take_while(|nodes| nodes.start < end).count();
+            self.rounds[at + 1..][..inside].fill(0);
+        }
+        again
     }
 }

@@ -157,38 +157,62 @@ impl Signs<'_, '_> {
         })
     }
 
-    /// The flips of one factor's axis that leave every other factor as it is.
-    fn product_group(&mut self, id: NodeId, einsum: &Einsum, label: Label, values: &[Parity]) -> Group {
+    /// The flips of one factor's axis that leave every other factor as it is. A fresh weight's may change the other factor: of the
+    /// entries that are summed, one flip reaches a vanishing part.
+    fn product_group(
+        &mut self,
+        id: NodeId,
+        einsum: &Einsum,
+        label: Label,
+        fresh: Option<usize>,
+        values: &[Parity],
+    ) -> Group {
         let operands = self.shaped.graph.node(id).operands.clone();
         for (own, source) in operands.iter().enumerate() {
             let Some(axis) = einsum.axis(own, label) else { continue };
             let group = values[source.index()].axes[axis];
-            let others = operands.iter().enumerate().filter(|(other, _)| *other != own);
-            if group != NONE && others.into_iter().all(|(_, other)| self.independent(*other, group)) {
+            let mut others = operands.iter().enumerate().filter(|(other, _)| *other != own);
+            let along = |other: usize| einsum.has(other, label) && einsum.output.contains(&label);
+            let free = fresh == Some(own) && !others.clone().any(|(other, _)| along(other));
+            if group != NONE && (free || others.all(|(_, other)| self.independent(*other, group))) {
                 return group;
             }
         }
         NONE
     }
 
+    /// The operand that is a random weight with a growing fan-in. Where it is used more than once the same way round, as in a
+    /// recurrence, it acts as if it were drawn anew (TP-I, Gaussian conditioning).
+    fn fresh(&self, id: NodeId) -> Option<usize> {
+        let count = self.shaped.graph.node(id).operands.len();
+        (0..count).find(|operand| {
+            let site = self.shaped.site_at(id, *operand);
+            site.is_some_and(|site| {
+                let random = self.shaped.graph.param(site.param).init == Init::Random;
+                random && !site.fan_in.is_one()
+            })
+        })
+    }
+
     fn contract(&mut self, id: NodeId, einsum: &Einsum, values: &[Parity]) -> Parity {
         let node = self.shaped.graph.node(id);
         let zero = node.operands.iter().any(|operand| values[operand.index()].zero);
-        let mut sum = Summation::default();
+        let mut sum = Summation { aligned: self.aligned(id), ..Summation::default() };
+        let fresh = self.fresh(id).filter(|_| sum.aligned.is_none());
         for label in einsum.contracted() {
             let length = label_length(self.shaped.graph, id, einsum, label);
             if length.is_one() {
                 continue;
             }
-            let side = match self.product_group(id, einsum, label, values) {
+            let side = match self.product_group(id, einsum, label, fresh, values) {
                 NONE => &mut sum.coherent,
                 _ => &mut sum.random,
             };
             *side = side.mul(&length).unwrap_or_default();
         }
-        sum.aligned = self.aligned(id);
         self.sums[id.index()] = sum;
-        let axes = einsum.output.iter().map(|label| self.product_group(id, einsum, *label, values)).collect();
+        let group = |label: &Label| self.product_group(id, einsum, *label, fresh, values);
+        let axes = einsum.output.iter().map(group).collect();
         Parity { axes, zero }
     }
 

@@ -1,12 +1,13 @@
 //! Which tensors depend on which parameters, asked one pair at a time.
 //!
-//! A search goes backwards from the tensor and never before the parameter's first use, so the usual question (does the key depend
-//! on the query weight?) is answered within a block. A search that visits too much answers "it depends", which errs towards
-//! larger sums.
+//! A search goes backwards from the tensor and never before the parameter's first use (or, where a repetition uses it again, the
+//! start of that repetition), so the usual question (does the key depend on the query weight?) is answered within a block. A
+//! search that visits too much answers "it depends", which errs towards larger sums.
 
 use std::collections::HashSet;
 
-use crate::graph::{Graph, NodeId, Op, ParamId};
+use super::forward::next_of;
+use crate::graph::{Block, Graph, NodeId, Op, ParamId};
 use crate::shape::{Shaped, Site};
 
 /// Nodes that one search may visit.
@@ -36,8 +37,9 @@ impl<'s, 'g> Dependence<'s, 'g> {
         let graph = self.shaped.graph;
         let first = graph.consumers(source).map(|(consumer, _)| consumer).min().unwrap_or(source);
         let around = |carry: NodeId| back_edge(graph, carry, source);
+        let floor = floor(graph, first, source);
         tensor == source
-            || search(graph, tensor, first, around, |id| graph.node(id).operands.contains(&source))
+            || search(graph, tensor, floor, around, |id| graph.node(id).operands.contains(&source))
     }
 
     /// Whether a tensor depends on the streams that a block carries.
@@ -64,7 +66,8 @@ impl<'s, 'g> Dependence<'s, 'g> {
         let around = |carry: NodeId| back_edge(graph, carry, source);
         self.shaped.sites_of(site.param).filter(|other| *other != site && free_here(graph, site, other)).any(
             |other| {
-                inputs.iter().any(|input| search(graph, *input, other.node, around, |id| id == other.node))
+                let floor = floor(graph, other.node, source);
+                inputs.iter().any(|input| search(graph, *input, floor, around, |id| id == other.node))
             },
         )
     }
@@ -87,11 +90,30 @@ fn contracted_axes(graph: &Graph, site: &Site) -> Vec<bool> {
 
 /// Where a carried stream comes from besides its entry, if the earlier repetition used the same parameter.
 fn back_edge(graph: &Graph, carry: NodeId, source: NodeId) -> Option<NodeId> {
-    let Op::Carry(id) = graph.node(carry).op else { return None };
-    let block = graph.block(id);
-    let same = block.shared || !block.nodes.contains(&(source.index() as u32));
-    let carried = block.carried.iter().find(|carried| carried.carry == carry)?;
-    same.then_some(carried.next)
+    next_of(graph, carry).filter(|_| {
+        let Op::Carry(id) = graph.node(carry).op else { return false };
+        uses_again(graph.block(id), source)
+    })
+}
+
+/// Whether every repetition of a block uses the same parameter.
+fn uses_again(block: &Block, source: NodeId) -> bool {
+    block.shared || !block.nodes.contains(&(source.index() as u32))
+}
+
+/// Before which node no search for a use needs to go: the use itself, or the start of the outermost repetition around it that uses the
+/// parameter again.
+fn floor(graph: &Graph, usage: NodeId, source: NodeId) -> NodeId {
+    let mut floor = usage;
+    let mut at = graph.block_of(graph.node(usage).scope);
+    while let Some(id) = at {
+        let block = graph.block(id);
+        if uses_again(block, source) {
+            floor = floor.min(NodeId::new(block.nodes.start as usize));
+        }
+        at = block.parent;
+    }
+    floor
 }
 
 /// Whether going backwards from `from`, never before `floor`, finds a node.

@@ -108,20 +108,23 @@ impl Analyzed<'_> {
         [&scaling.multiplier, &scaling.init_std, &scaling.learning_rate].map(|power| self.text(power))
     }
 
-    /// The first tensor of a name.
-    pub fn node(&self, name: &str) -> NodeId {
-        let graph = self.calculus.graph();
-        let named = |id: &NodeId| graph.named(*id).is_some_and(|own| own == name);
-        graph.ids().find(named).unwrap_or_else(|| {
-            panic!("no {name} in {:?}", graph.ids().filter_map(|id| graph.named(id)).collect::<Vec<_>>())
+    /// The path that the spec gives a tensor.
+    pub fn path(&self, id: NodeId) -> Option<String> {
+        let node = self.calculus.graph().node(id);
+        let name = node.name.as_ref()?;
+        Some(match self.calculus.graph().scope_path(node.scope) {
+            path if path.is_empty() => name.to_string(),
+            path => format!("{path}.{name}"),
         })
     }
 
-    /// The last tensor of a name.
-    pub fn last(&self, name: &str) -> NodeId {
-        let graph = self.calculus.graph();
-        let named = |id: &NodeId| graph.named(*id).is_some_and(|own| own == name);
-        graph.ids().rfind(named).unwrap_or_else(|| panic!("no {name}"))
+    /// The last tensor of a path.
+    pub fn last(&self, path: &str) -> NodeId {
+        let ids = || self.calculus.graph().ids();
+        let found = ids().rfind(|id| self.path(*id).is_some_and(|own| own == path));
+        found.unwrap_or_else(|| {
+            panic!("no {path} in {:?}", ids().filter_map(|id| self.path(id)).collect::<Vec<_>>())
+        })
     }
 
     /// The size at initialization of the last tensor of a name.
