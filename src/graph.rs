@@ -183,6 +183,8 @@ pub struct Graph {
     pub name: String,
     /// What grows, in the order of limits.
     pub scales: Vec<ScaleSymbol>,
+    /// The lengths that the spec gives names, in the order of declaration.
+    pub dims: Vec<(String, Dim)>,
     /// The parameters, in the order of declaration.
     pub params: Vec<Param>,
     /// Inputs and targets.
@@ -326,6 +328,15 @@ impl Graph {
             path if path.is_empty() => name.to_string(),
             path => format!("{path}.{name}"),
         })
+    }
+
+    /// The name that the spec gives a length: none for a bare scale symbol, and none where two names stand for one length.
+    pub fn dim_name(&self, dim: &Dim) -> Option<&str> {
+        let bare =
+            dim.coefficient == Rational::ONE && dim.powers.iter().all(|(_, power)| power == Rational::ONE);
+        let mut names = self.dims.iter().filter(|(_, own)| own == dim).map(|(name, _)| name.as_str());
+        let name = names.next().filter(|_| !(bare && dim.powers.iter().count() == 1));
+        if names.next().is_some() { None } else { name }
     }
 
     /// The names of the scale symbols, for printing.

@@ -26,7 +26,9 @@ fn fields(line: &str) -> Vec<String> {
     let mut rest = line.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
-            '"' if quoted && rest.peek() == Some(&'"') => fields.last_mut().unwrap().push(rest.next().unwrap()),
+            '"' if quoted && rest.peek() == Some(&'"') => {
+                fields.last_mut().unwrap().push(rest.next().unwrap())
+            }
             '"' => quoted = !quoted,
             ',' if !quoted => fields.push(String::new()),
             c => fields.last_mut().unwrap().push(c),
@@ -88,6 +90,8 @@ fn a_network_without_scales_has_a_table() {
 #[test]
 fn a_name_as_long_as_a_book_is_only_long() {
     let name = "w".repeat(100_000);
-    let spec = format!("scale n = 64  input x[3]  target y[n]  param {name}[n, 3]  z[o] = {name}[o, i] * x[i]  loss mse(z, y)");
+    let spec = format!(
+        "scale n = 64  input x[3]  target y[n]  param {name}[n, 3]  z[o] = {name}[o, i] * x[i]  loss mse(z, y)"
+    );
     assert!(table(&spec).to_string().contains(&name));
 }

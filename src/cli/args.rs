@@ -167,6 +167,7 @@ const GRAPH: &str = "\
 Examples:
   mupc graph gpt2.mup
   mupc graph gpt2.mup --format svg --sizes --output gpt2.svg
+  mupc graph gpt2.mup --format svg --compact --output architecture.svg
   mupc graph gpt2.mup --format dot | dot -Tpdf > gpt2.pdf";
 
 /// Arguments of `graph`.
@@ -186,6 +187,9 @@ pub struct GraphArguments {
     /// How many definitions deep the picture goes (SVG).
     #[arg(long, value_name = "N")]
     pub depth: Option<usize>,
+    /// The architecture alone: no shapes, every definition one card (SVG).
+    #[arg(long)]
+    pub compact: bool,
     /// Write to this file and not to standard output.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,

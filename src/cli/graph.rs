@@ -3,6 +3,7 @@
 use super::args::{GraphArguments, GraphFormat};
 use super::failure::{Answer, Failure};
 use super::files;
+use crate::dim::Dim;
 use crate::graph::{Graph, NodeId, ParamId};
 use crate::network::Network;
 use crate::report::graph_svg::SvgOptions;
@@ -32,12 +33,14 @@ fn drawn(graph: &Graph, sizes: Option<&Sizes>, args: &GraphArguments) -> String 
     let role = |param: ParamId| Some(shaped.role_name(param));
     let site = |node: NodeId, operand| shaped.site_at(node, operand).map(Site::role).map(Role::name);
     let size = |id: NodeId| sizes.map(|sizes| size(sizes, id, &names));
-    let annotations = Annotations { role: &role, site: &site, size: &size, ..Annotations::none() };
+    let dim = |dim: &Dim| graph.dim_name(dim).map(str::to_string);
+    let annotations = Annotations { role: &role, site: &site, size: &size, dim: &dim };
     let options = SvgOptions { sizes: args.sizes, depth: args.depth, ..SvgOptions::default() };
     match args.format {
         GraphFormat::Text => graph_text::text(graph, &annotations),
         GraphFormat::Json => format!("{:#}\n", graph_json::json(graph, &annotations)),
         GraphFormat::Dot => graph_dot::dot(graph, &annotations),
+        GraphFormat::Svg if args.compact => graph_svg::compact(graph, &annotations),
         GraphFormat::Svg => graph_svg::svg(graph, &annotations, &options),
     }
 }

@@ -104,8 +104,9 @@ mod tests {
     }
 
     fn monomial(powers: &[(u16, i64, i64)]) -> Monomial {
-        let power =
-            |(symbol, p, q): &(u16, i64, i64)| Monomial::power(Symbol(*symbol), Rational::new(*p, *q).unwrap());
+        let power = |(symbol, p, q): &(u16, i64, i64)| {
+            Monomial::power(Symbol(*symbol), Rational::new(*p, *q).unwrap())
+        };
         powers.iter().map(power).fold(Monomial::one(), |product, power| product.mul(&power).unwrap())
     }
 
@@ -116,7 +117,10 @@ mod tests {
         assert_eq!(latex(&power, &symbols()), r"$n^{-1/2}\,L\,\mathit{heads\_2}^{-2}$");
         assert_eq!(json(&power, &symbols()), serde_json::json!({"n": "-1/2", "L": "1", "heads_2": "-2"}));
         let one = Monomial::one();
-        assert_eq!((text(&one, &[]), latex(&one, &[]), json(&one, &[]).to_string()), ("1".into(), "$1$".into(), "{}".into()));
+        assert_eq!(
+            (text(&one, &[]), latex(&one, &[]), json(&one, &[]).to_string()),
+            ("1".into(), "$1$".into(), "{}".into())
+        );
     }
 
     #[test]
@@ -133,8 +137,11 @@ mod tests {
 
     #[test]
     fn factors_have_four_digits() {
-        let cases = [(0.1875, "0.1875"), (16.0 / 3.0, "5.333"), (1.0, "1"), (0.99999, "1"), (123456.0, "123456")];
-        for (value, wanted) in cases.into_iter().chain([(2e6, "2.000e6"), (1.5e-7, "1.500e-7"), (0.00012, "0.00012")]) {
+        let cases =
+            [(0.1875, "0.1875"), (16.0 / 3.0, "5.333"), (1.0, "1"), (0.99999, "1"), (123456.0, "123456")];
+        for (value, wanted) in
+            cases.into_iter().chain([(2e6, "2.000e6"), (1.5e-7, "1.500e-7"), (0.00012, "0.00012")])
+        {
             assert_eq!(factor(value), wanted);
         }
         assert_eq!(factor(f64::INFINITY), "inf");

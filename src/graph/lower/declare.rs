@@ -53,6 +53,11 @@ impl<'a> Lowering<'a> {
     fn file_dim(&mut self, binding: &'a ast::Binding) {
         let checked = self.check_new(&binding.name, "a second binding");
         let value = checked.and_then(|()| self.number(&binding.value, "a dim"));
+        if let (Ok(number), true) = (&value, self.frame().file == self.frames[0].file) {
+            let dim = Dim { coefficient: number.coefficient, powers: number.powers.clone() };
+            let rational = number.roots.is_empty();
+            self.graph.dims.extend(rational.then(|| (binding.name.name.clone(), dim)));
+        }
         self.bind_constant(&binding.name, value.map_or(Value::Poison, Value::Number), Role::Dim);
     }
 
