@@ -47,20 +47,26 @@ fn movements(found: &Analyzed, movement: Movement) -> Vec<String> {
     params.map(|param| found.calculus.graph().param(param.param).path.clone()).collect()
 }
 
-/// Breaks a rule that makes something too large or too small at one tensor first.
-fn assert_problem(name: &str, rule: Broken, verdict: Verdict, first: &str) {
+/// Breaks a rule that makes something too large or too small: the first problem is at a use of the parameter, or at the tensor.
+fn assert_problem(name: &str, rule: Broken, verdict: Verdict) {
     let calculus = calculus(&spec(name));
     for optimizer in [Optimizer::Adam, Optimizer::Sgd] {
         let found = classified(&calculus, broken(&calculus, optimizer, &rule));
         assert_eq!(found.class.verdict, verdict, "{name} {optimizer}: {:?}", found.class.problems);
-        let problem = &found.class.problems[0];
-        assert_eq!(calculus.label(problem.node), first, "{name} {optimizer}");
+        let first = found.class.problems[0].node;
+        let culprit = match rule {
+            Broken::Init(path, _) | Broken::Rate(path, _) => {
+                calculus.shaped.sites_of(found.id(path)).any(|site| site.node == first)
+            }
+            Broken::Multiplier(tensor, _) => found.last(tensor) == first,
+        };
+        assert!(culprit, "{name} {optimizer}: first {}", calculus.label(first));
     }
 }
 
 /// Breaks a learning rate upwards: that parameter, and no other, explodes.
-fn assert_exploding(name: &str, path: &'static str, by: (i64, i64), first: &str) {
-    assert_problem(name, Broken::Rate(path, by), Verdict::UnstableInTraining, first);
+fn assert_exploding(name: &str, path: &'static str, by: (i64, i64)) {
+    assert_problem(name, Broken::Rate(path, by), Verdict::UnstableInTraining);
     let calculus = calculus(&spec(name));
     for optimizer in [Optimizer::Adam, Optimizer::Sgd] {
         let found = classified(&calculus, broken(&calculus, optimizer, &Broken::Rate(path, by)));
@@ -80,12 +86,12 @@ fn assert_lazy(name: &str, path: &'static str, by: (i64, i64)) {
 
 #[test]
 fn rates_that_are_too_large() {
-    assert_exploding("gpt2", "h.mlp.up.weight", (1, 1), "h.mlp.up.y");
-    assert_exploding("gpt2", "h.mlp.down.weight", (1, 2), "h.mlp.down.y");
-    assert_exploding("gpt2", "h.attn.query.weight", (1, 2), "h.attn.query.y");
-    assert_exploding("gpt2", "h.attn.out.bias", (1, 2), "h.attn.out.y");
-    assert_exploding("tp5-transformer", "readout.weight", (1, 1), "readout.y");
-    assert_exploding("tp5-mlp", "w1", (1, 2), "logits");
+    assert_exploding("gpt2", "h.mlp.up.weight", (1, 1));
+    assert_exploding("gpt2", "h.mlp.down.weight", (1, 2));
+    assert_exploding("gpt2", "h.attn.query.weight", (1, 2));
+    assert_exploding("gpt2", "h.attn.out.bias", (1, 2));
+    assert_exploding("tp5-transformer", "readout.weight", (1, 1));
+    assert_exploding("tp5-mlp", "w1", (1, 2));
 }
 
 #[test]
@@ -122,19 +128,19 @@ fn only_the_readout_learns() {
 #[test]
 fn initializations_that_are_too_large() {
     let broken = Broken::Init("h.mlp.up.weight", (1, 2));
-    assert_problem("gpt2", broken, Verdict::UnstableAtInit, "h.mlp.up.weight");
+    assert_problem("gpt2", broken, Verdict::UnstableAtInit);
     let broken = Broken::Init("w2", (1, 4));
-    assert_problem("tp5-mlp", broken, Verdict::UnstableAtInit, "w2");
+    assert_problem("tp5-mlp", broken, Verdict::UnstableAtInit);
     let broken = Broken::Init("readout.weight", (1, 1));
-    assert_problem("tp5-transformer", broken, Verdict::UnstableAtInit, "readout.y");
+    assert_problem("tp5-transformer", broken, Verdict::UnstableAtInit);
 }
 
 #[test]
 fn initializations_that_are_too_small() {
     let broken = Broken::Init("h.mlp.up.weight", (-1, 2));
-    assert_problem("gpt2", broken, Verdict::UnstableAtInit, "h.mlp.up.y");
+    assert_problem("gpt2", broken, Verdict::UnstableAtInit);
     let broken = Broken::Init("w2", (-1, 4));
-    assert_problem("tp5-mlp", broken, Verdict::UnstableAtInit, "logits");
+    assert_problem("tp5-mlp", broken, Verdict::UnstableAtInit);
 }
 
 /// A readout that starts like any other matrix passes the changes of the features on, amplified (TP-IVb, Theorem 2.8.12).
@@ -147,19 +153,27 @@ fn the_readout_of_the_standard_parameterization() {
     assert_eq!(calculus.label(found.class.problems[0].node), "readout.y");
 }
 
-/// 1 / sqrt(d) in front of scores, as of 2017, where the head grows: coherent after the first steps (TP-V, section 4.2).
+/// 1 / sqrt(d) in front of scores, as of 2017, where the head grows: coherent after the first steps (TP-V, section 4.2). Gradient descent
+/// also gets larger gradients through them, which break what stands before.
 #[test]
 fn attention_by_the_square_root() {
-    let broken = Broken::Multiplier("s", (1, 2));
-    assert_problem("attention-growing-head", broken, Verdict::UnstableInTraining, "s");
-    let broken = Broken::Multiplier("block.attention.s", (1, 2));
-    assert_problem("tp5-transformer", broken, Verdict::UnstableInTraining, "block.attention.s");
+    for (name, scores) in [("attention-growing-head", "s"), ("tp5-transformer", "block.attention.s")] {
+        let calculus = calculus(&spec(name));
+        for optimizer in [Optimizer::Adam, Optimizer::Sgd] {
+            let rule = Broken::Multiplier(scores, (1, 2));
+            let found = classified(&calculus, broken(&calculus, optimizer, &rule));
+            assert_eq!(found.class.verdict, Verdict::UnstableInTraining, "{name} {optimizer}");
+            let at = found.class.problems.iter().position(|problem| problem.node == found.last(scores));
+            let first = optimizer == Optimizer::Adam;
+            assert!(at.is_some_and(|at| at == 0 || !first), "{name} {optimizer}: {:?}", found.class.problems);
+        }
+    }
 }
 
 #[test]
 fn a_tied_readout_without_its_factor() {
     for by in [(1, 1), (1, 2)] {
         let broken = Broken::Multiplier("logits", by);
-        assert_problem("gpt2", broken, Verdict::UnstableAtInit, "logits");
+        assert_problem("gpt2", broken, Verdict::UnstableAtInit);
     }
 }

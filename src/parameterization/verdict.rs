@@ -3,13 +3,15 @@
 //! For perceptrons trained by gradient descent this agrees with TP-IV Definition 3.2 and Theorems 3.3-3.8, and for
 //! entrywise-normalized optimizers with TP-IVb section 2.8, at every rational exponent (property tests).
 
+use std::collections::HashSet;
 use std::fmt;
 
-use crate::graph::{Init, NodeId, Op, ParamId};
+use crate::graph::{Graph, Init, NodeId, Op, ParamId};
 use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, exceeds};
+use crate::size::forward::next_of;
 use crate::size::target::Bound;
 use crate::size::term::Rule;
 
@@ -128,7 +130,7 @@ pub struct Classification {
     pub feature_change: Size,
     /// Where that was read.
     pub features: Vec<NodeId>,
-    /// Tensors out of bounds, in topological order: the first is where it starts.
+    /// Tensors out of bounds: first those where it starts, then those that only pass it on, both in topological order.
     pub problems: Vec<Problem>,
     /// What is found about every parameter.
     pub params: Vec<ParamVerdict>,
@@ -178,8 +180,21 @@ pub fn classify(calculus: &Calculus, sizes: &Sizes) -> Classification {
         (false, true) => Verdict::FeatureLearning,
     };
     problems.extend(moving);
+    origins_first(graph, &mut problems);
     let params = graph.param_ids().map(|(param, _)| judge(calculus, sizes, param)).collect();
     Classification { verdict, output_change, feature_change, features, problems, params }
+}
+
+/// Puts the problems that no other one has caused first: tensors whose operands are within bounds. What comes round in a repetition comes
+/// last.
+fn origins_first(graph: &Graph, problems: &mut [Problem]) {
+    let faulty: HashSet<NodeId> = problems.iter().map(|problem| problem.node).collect();
+    problems.sort_by_key(|problem| {
+        let operands = &graph.node(problem.node).operands;
+        let back = next_of(graph, problem.node).is_some_and(|next| faulty.contains(&next));
+        let caused = operands.iter().any(|operand| faulty.contains(operand));
+        (problem.fault == Fault::ChangesTooMuch, caused || back, back)
+    });
 }
 
 /// Tensors of the network proper: neither parameters nor rearranged parameters nor parts of the loss.

@@ -208,7 +208,7 @@ pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes
         }
     }
     let first = first_order(calculus, &sizes);
-    if broken(calculus, &first) { first } else { sizes }
+    if broken(calculus, &first) || overshoots(calculus, &first) { first } else { sizes }
 }
 
 /// What the first step does to an unstable network, before changes act on changes: the exponents that say where it starts.
@@ -267,6 +267,15 @@ fn broken(calculus: &Calculus, sizes: &Sizes) -> bool {
         let exempt = matches!(graph.node(id).op, Op::Param(_)) || calculus.is_tail[id.index()];
         !exempt && exceeds(calculus, sizes, id)
     })
+}
+
+/// Whether an update alone moves the logits further than they may: then what is broken later is broken by them.
+fn overshoots(calculus: &Calculus, sizes: &Sizes) -> bool {
+    let further = |id: NodeId| {
+        let allowed = calculus.allowed(id, &sizes.initial);
+        allowed.is_some_and(|allowed| sizes.part(calculus, id, term::Rule::Update) > allowed)
+    };
+    calculus.graph().ids().filter(|id| calculus.is_tail[id.index()]).any(further)
 }
 
 /// Whether a tensor changes by more than it may.

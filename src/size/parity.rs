@@ -97,7 +97,7 @@ impl Semantics for Signs<'_, '_> {
             Op::Split { axis, parts } => split(operand(0), *axis, *parts),
             Op::Merge { axis, parts } => self.merge(node.operands[0], operand(0), *axis, *parts),
             Op::Pick { axis, .. } => without(operand(0), *axis),
-            Op::Concat { axis } => concat(node.operands.iter().map(|id| &values[id.index()]), *axis),
+            Op::Concat { .. } => concat(node.operands.iter().map(|id| &values[id.index()])),
             Op::Gate(Gate::Causal) => none(false),
             Op::Gate(Gate::Dropout(_) | Gate::StopGradient) => operand(0).clone(),
             Op::Carry(_) => self.carry(id, values),
@@ -358,13 +358,13 @@ fn split(x: &Parity, axis: usize, parts: usize) -> Parity {
     Parity { axes, zero: x.zero }
 }
 
-fn concat<'v>(parts: impl Iterator<Item = &'v Parity>, axis: usize) -> Parity {
+/// What flips every part flips the whole: along the joined axis too, as the halves that rotary positions turn and join again.
+fn concat<'v>(parts: impl Iterator<Item = &'v Parity>) -> Parity {
     let parts: SmallVec<[&Parity; 2]> = parts.collect();
     let rank = parts.first().map_or(0, |part| part.axes.len());
     let common = |at: usize| {
         let group = parts[0].axes[at];
-        let same = at != axis && parts.iter().all(|part| part.axes[at] == group);
-        if same { group } else { NONE }
+        if parts.iter().all(|part| part.axes[at] == group) { group } else { NONE }
     };
     Parity { axes: (0..rank).map(common).collect(), zero: parts.iter().all(|part| part.zero) }
 }
