@@ -3,7 +3,6 @@
 use super::args::{GraphArguments, GraphFormat};
 use super::failure::{Answer, Failure};
 use super::files;
-use crate::dim::Dim;
 use crate::graph::{Graph, NodeId, ParamId};
 use crate::network::Network;
 use crate::report::graph_svg::SvgOptions;
@@ -33,7 +32,7 @@ fn drawn(graph: &Graph, sizes: Option<&Sizes>, args: &GraphArguments) -> String 
     let role = |param: ParamId| Some(shaped.role_name(param));
     let site = |node: NodeId, operand| shaped.site_at(node, operand).map(Site::role).map(Role::name);
     let size = |id: NodeId| sizes.map(|sizes| size(sizes, id, &names));
-    let dim = |dim: &Dim| graph.dim_name(dim).map(str::to_string);
+    let dim = |dim: &_| graph.dim_name(dim).map(str::to_string);
     let annotations = Annotations { role: &role, site: &site, size: &size, dim: &dim };
     let options = SvgOptions { sizes: args.sizes, depth: args.depth, ..SvgOptions::default() };
     match args.format {
