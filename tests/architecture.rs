@@ -251,7 +251,7 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         let closes =
             |line: &&str| line.len() > indent && line.starts_with(&format!("{}}}", " ".repeat(indent)));
         let single = line.ends_with(';') || line.ends_with('}');
-        let length = if single { 0 } else { lines[at..].iter().position(|line| closes(&line)).unwrap_or(0) };
+        let length = if single { 0 } else { lines[at..].iter().position(closes).unwrap_or(0) };
         found.push((name.split(['(', '<']).next().unwrap_or_default().to_string(), at + 1, length + 1));
     }
     found
