@@ -130,7 +130,7 @@ fn a_verdict_is_an_exit_status() {
     assert!(kernel.contains("kernel") && kernel.contains("r = 1/2"), "{kernel}");
     let output = output(&["classify", MLP, "-p", "sp", "-o", "adam"], 1);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("it starts here: `fc2.y"), "{text}");
+    assert!(text.contains("it starts here: `fc2%9`"), "{text}");
     insta::assert_snapshot!("mlp_sp_adam", text);
 }
 

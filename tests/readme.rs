@@ -47,7 +47,12 @@ fn every_command_runs() {
             };
             let output = run(&arguments);
             let text = String::from_utf8(output.stdout).unwrap();
-            assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+            assert_eq!(
+                output.status.code(),
+                Some(status),
+                "{line}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             let shown = all.get(at + 1).filter(|next| next.info == "text" && block.lines.len() == 1);
             if let Some(shown) = shown {
                 assert!(text.starts_with(&shown.lines.join("\n")), "{line} prints\n{text}");
@@ -85,7 +90,13 @@ fn every_spec_compiles_and_has_a_maximal_update_table() {
 #[test]
 fn the_page_opens_with_everything_a_newcomer_needs() {
     let opening: Vec<&str> = README.lines().take(30).collect();
-    for needed in ["```mup", "```text", "cargo run --release -- table specs/gpt2.mup", "cargo test", "docs/images/gpt2.svg"] {
+    for needed in [
+        "```mup",
+        "```text",
+        "cargo run --release -- table specs/gpt2.mup",
+        "cargo test",
+        "docs/images/gpt2.svg",
+    ] {
         assert!(opening.iter().any(|line| line.contains(needed)), "{needed}");
     }
 }
