@@ -5,10 +5,12 @@ use std::path::Path;
 
 use mupc::diagnostic::Diagnostics;
 use mupc::loader::NoFiles;
+use mupc::{Named, Optimizer};
 
-/// What the compiler says about a text.
+/// What the compiler, or else the derivation, says about a text.
 fn report(name: &str, text: &str) -> Diagnostics {
-    match mupc::compile_with(name, text, &mut NoFiles) {
+    let table = |network: mupc::Network| network.table(Named::Mup, Optimizer::Adam);
+    match mupc::compile_with(name, text, &mut NoFiles).and_then(table) {
         Ok(_) => panic!("{name} has no errors"),
         Err(errors) => errors,
     }

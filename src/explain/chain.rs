@@ -104,8 +104,8 @@ impl<'a, 'g> Chain<'a, 'g> {
     /// What a term's factors rest on.
     fn premises(&self, term: &Term) -> Vec<Goal> {
         let goal = |(quantity, _): &(Quantity, Size)| match *quantity {
-            Quantity::Value(id) => Some(Goal::Value(id)),
-            Quantity::Change(id) => Some(Goal::Change(id)),
+            Quantity::Value(id) | Quantity::Image(id) => Some(Goal::Value(id)),
+            Quantity::Change(id) | Quantity::ImageChange(id) => Some(Goal::Change(id)),
             Quantity::FreshGradient(id) => Some(Goal::Fresh(id)),
             Quantity::Gradient(id) => Some(Goal::Gradient(id)),
             Quantity::Reached(id) if *self.size(Goal::Change(id)) > *self.size(Goal::Value(id)) => {
@@ -189,6 +189,8 @@ impl<'a, 'g> Chain<'a, 'g> {
             }
             Quantity::Value(id) | Quantity::Reached(id) => format!("|{}|", label(id)),
             Quantity::Change(id) => format!("D({})", label(id)),
+            Quantity::Image(id) => format!("phi(|{}|)", label(id)),
+            Quantity::ImageChange(id) => format!("phi(D({}))", label(id)),
             Quantity::Step => format!("change of {}", self.weight(goal)),
             Quantity::FreshGradient(id) => format!("G0({})", label(id)),
             Quantity::Gradient(id) => format!("G({})", label(id)),

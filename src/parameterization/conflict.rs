@@ -1,5 +1,6 @@
 //! Two uses of one parameter that no multiplier can reconcile.
 
+use super::failure::in_call;
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::graph::{Graph, NodeId, ParamId};
 use crate::size::Size;
@@ -41,10 +42,11 @@ impl Conflict {
             )
         };
         let param = graph.param(self.param);
-        Diagnostic::new(Stage::Analysis, format!("two uses of `{}` cannot both be maximal", param.path))
+        let error = Diagnostic::new(Stage::Analysis, format!("two uses of `{}` cannot both be maximal", param.path))
             .at(graph.node(self.first.node).span, words(&self.first))
             .at(graph.node(self.second.node).span, words(&self.second))
             .note("a multiplier in front of a use scales its initialization and its update alike, so the ratio of the two is fixed; these two uses need different ratios")
-            .help("give one of the uses its own parameter, or write the multiplier of the use that may stay below its maximal update")
+            .help("give one of the uses its own parameter, or write the multiplier of the use that may stay below its maximal update");
+        in_call(in_call(error, graph, self.first.node), graph, self.second.node)
     }
 }

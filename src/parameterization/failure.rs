@@ -2,7 +2,7 @@
 
 use super::{Failure, Unbounded};
 use crate::diagnostic::{Diagnostic, Stage};
-use crate::graph::Graph;
+use crate::graph::{Graph, NodeId};
 
 impl Failure {
     /// The failure as an error that points at the operations involved.
@@ -18,9 +18,22 @@ impl Unbounded {
     /// The error at the operation that has no exponent.
     pub fn diagnostic(&self, graph: &Graph) -> Diagnostic {
         let (label, what) = (&graph.labels()[self.node.index()], self.what);
-        Diagnostic::new(Stage::Analysis, format!("`{label}` leaves no exponent for a {what}"))
+        let error = Diagnostic::new(Stage::Analysis, format!("`{label}` leaves no exponent for a {what}"))
             .at(graph.node(self.node).span, format!("no power of the scale symbols is the right {what} here"))
             .note("what goes in, or what comes back from the loss, is exactly zero or grows faster than every power")
-            .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows")
+            .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows");
+        in_call(error, graph, self.node)
+    }
+}
+
+/// Points at the call in which an operation was written, too, since the operation may stand in a definition of the prelude.
+pub(super) fn in_call(error: Diagnostic, graph: &Graph, node: NodeId) -> Diagnostic {
+    let calls = std::iter::successors(Some(graph.node(node).scope), |scope| graph.scope(*scope).parent);
+    let outermost = calls
+        .filter(|scope| graph.scope(*scope).parent.is_some() && graph.scope(*scope).block.is_none())
+        .last();
+    match outermost {
+        Some(scope) => error.at(graph.scope(scope).span, "in this call"),
+        None => error,
     }
 }

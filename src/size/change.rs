@@ -115,18 +115,18 @@ impl Changes<'_, '_> {
                 terms.term(Rule::PassChange, &[factor, of(0)]);
             }
             Op::Map(func) => {
-                let (name, size) = of(0);
                 let initial = &self.initial[node.operands[0].index()];
-                terms.term(Rule::PassChange, &[(name, elementwise::change(*func, initial, &size))]);
+                let moved = elementwise::change(*func, initial, &of(0).1);
+                terms.term(Rule::PassChange, &[(Quantity::ImageChange(node.operands[0]), moved)]);
             }
             Op::Normalize { .. } => {
                 let relative = of(0).1.div(&self.initial[node.operands[0].index()]).min(Size::one());
-                terms.term(Rule::PassChange, &[(Quantity::Normalizer, relative)]);
+                terms.term(Rule::PassChange, &[(Quantity::ImageChange(node.operands[0]), relative)]);
             }
             Op::Softmax { axis, log: false } => {
                 let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
-                let (name, size) = of(0);
-                terms.term(Rule::PassChange, &[(Quantity::Share, share), (name, size.min(Size::one()))]);
+                let moved = (Quantity::ImageChange(node.operands[0]), of(0).1.min(Size::one()));
+                terms.term(Rule::PassChange, &[(Quantity::Share, share), moved]);
             }
             Op::Softmax { log: true, .. }
             | Op::Max { .. }

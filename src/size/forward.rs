@@ -73,7 +73,7 @@ impl Forward<'_, '_> {
             Op::Scale(factor) => terms.term(Rule::Scaled, &[self.factor(id, factor), value(0)]),
             Op::Map(func) => {
                 let of = elementwise::value(*func, &value(0).1);
-                terms.term(Rule::Elementwise, &[(Quantity::Value(node.operands[0]), of)]);
+                terms.term(Rule::Elementwise, &[(Quantity::Image(node.operands[0]), of)]);
             }
             Op::Normalize { .. } => {
                 let size = if value(0).1.is_zero() { Size::Zero } else { Size::one() };

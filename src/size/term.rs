@@ -22,8 +22,12 @@ pub enum Quantity {
     Value(NodeId),
     /// The values of a tensor, at initialization or in training, whichever is larger.
     Reached(NodeId),
+    /// What a function makes of the values of a tensor.
+    Image(NodeId),
     /// The change of a tensor.
     Change(NodeId),
+    /// What a function, a softmax or a normalization makes of the change of a tensor.
+    ImageChange(NodeId),
     /// The change of a parameter's entries (with its own multiplier).
     Step,
     /// The gradient of a tensor at initialization.
