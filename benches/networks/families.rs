@@ -83,10 +83,7 @@ fn nested(leaves: usize) -> String {
     let mut text = "def level0(x[.., i]) { return x + relu(linear(x, i)) }\n".to_string();
     for at in 1..=depth {
         let below = at - 1;
-        put(
-            &mut text,
-            format_args!("def level{at}(x[.., i]) {{ return level{below}(level{below}(x)) }}\n"),
-        );
+        put(&mut text, format_args!("def level{at}(x[.., i]) {{ return level{below}(level{below}(x)) }}\n"));
     }
     // Operations are bounded by the length of the text.
     for _ in 0..leaves / 4 {
