@@ -260,6 +260,15 @@ impl Graph {
         &self.blocks[id.index()]
     }
 
+    /// The stream that a carry node starts. The carries of a block are its first nodes, in the order of its streams.
+    pub fn carried(&self, carry: NodeId) -> Option<&Carried> {
+        let Op::Carry(id) = self.node(carry).op else { return None };
+        let block = self.block(id);
+        let place = carry.index().checked_sub(block.nodes.start as usize)?;
+        let found = block.carried.get(place).filter(|carried| carried.carry == carry);
+        found.or_else(|| block.carried.iter().find(|carried| carried.carry == carry))
+    }
+
     /// A scope.
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.index()]

@@ -132,12 +132,17 @@ impl<'g> Shaped<'g> {
 
     /// The site that is an operand of a node, if that operand is a parameter.
     pub fn site_at(&self, node: NodeId, operand: usize) -> Option<&Site> {
+        self.place_of(node, operand).map(|at| &self.sites[at])
+    }
+
+    /// Where that site stands in the list of sites.
+    pub fn place_of(&self, node: NodeId, operand: usize) -> Option<usize> {
         let source = self.graph.node(node).operands[operand];
         let param = self.view_of[source.index()]?;
         let sites = &self.sites_of[param.index()];
         let found =
             sites.binary_search_by_key(&(node, operand), |&at| (self.sites[at].node, self.sites[at].operand));
-        found.ok().map(|at| &self.sites[sites[at]])
+        found.ok().map(|at| sites[at])
     }
 
     /// The kinds of use of a parameter, each once.
@@ -225,11 +230,13 @@ fn times(product: &Monomial, dim: &Dim) -> Monomial {
 fn reach(graph: &Graph, id: NodeId) -> Option<Reach> {
     let einsum = einsum(&graph.node(id).op)?;
     let summed = match graph.node(id).op {
-        Op::Lookup { .. } => Monomial::one(),
+        Op::Lookup { .. } | Op::Add(_) => Monomial::one(),
         _ => length(graph, id, einsum, |label| !einsum.output.contains(&label)),
     };
+    let output = || einsum.output.iter().zip(&graph.node(id).shape);
     let lacks = |operand: usize| {
-        length(graph, id, einsum, |label| einsum.output.contains(&label) && !einsum.has(operand, label))
+        let missing = output().filter(|(label, _)| !einsum.has(operand, **label));
+        missing.fold(Monomial::one(), |product, (_, dim)| times(&product, dim))
     };
     Some(Reach { summed, lacks: (0..einsum.inputs.len()).map(lacks).collect() })
 }

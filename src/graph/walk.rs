@@ -2,9 +2,20 @@
 //!
 //! A reading gives every operation a meaning ([`Semantics`]); [`interpret`] applies it in topological order. A block is walked
 //! until the reading says that another repetition would change nothing. The state of a carried stream survives an outer
-//! repetition, so that nested blocks cost what they change, never the product of their repetitions.
+//! repetition, so that nested blocks cost what they change, never the product of their repetitions. After [`MOST_WALKS`] times
+//! the graph's length the reading must settle, so that a walk is linear whatever goes round.
+
+use std::collections::HashMap;
 
 use super::{Block, BlockId, Graph, NodeId};
+
+/// How often each node is walked on average before blocks must settle.
+pub const MOST_WALKS: usize = 32;
+
+/// The nodes that may be walked while blocks go round as they like.
+fn allowance(graph: &Graph) -> usize {
+    graph.len().saturating_mul(MOST_WALKS)
+}
 
 /// A meaning for every operation.
 pub trait Semantics {
@@ -26,12 +37,19 @@ pub trait Semantics {
     fn repeat(&mut self, _graph: &Graph, _id: BlockId, _block: &Block, _values: &mut [Self::Value]) -> bool {
         false
     }
+
+    /// Called in the place of [`Semantics::repeat`] when blocks have gone round too often: gives the carried streams values that no
+    /// walk changes any more, and says whether the block must be walked with them.
+    fn settle(&mut self, _graph: &Graph, _id: BlockId, _block: &Block, _values: &mut [Self::Value]) -> bool {
+        false
+    }
 }
 
 /// Gives every node its meaning, in topological order.
 pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S::Value>, S::Error> {
     let mut values: Vec<S::Value> = Vec::with_capacity(graph.len());
     let ends = block_ends(graph);
+    let mut allowance = allowance(graph);
     let mut at = 0;
     while at < graph.len() {
         let value = semantics.apply(graph, NodeId::new(at), &values)?;
@@ -40,9 +58,14 @@ pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S
             None => values.push(value),
         }
         at += 1;
+        allowance = allowance.saturating_sub(1);
         for &id in ends.get(&at).map_or(&[][..], Vec::as_slice) {
             let block = graph.block(id);
-            if semantics.repeat(graph, id, block, &mut values) {
+            let again = match allowance {
+                0 => semantics.settle(graph, id, block, &mut values),
+                _ => semantics.repeat(graph, id, block, &mut values),
+            };
+            if again {
                 at = block.nodes.start as usize;
                 break;
             }
@@ -72,6 +95,11 @@ pub trait Adjoint {
     fn repeat(&mut self, _id: BlockId, _block: &Block, _gradients: &mut [Self::Value]) -> bool {
         false
     }
+
+    /// Called in the place of [`Adjoint::repeat`] when blocks have gone round too often; see [`Semantics::settle`].
+    fn settle(&mut self, _id: BlockId, _block: &Block, _gradients: &mut [Self::Value]) -> bool {
+        false
+    }
 }
 
 /// Takes gradients from the loss to everything it depends on, starting from the given ones.
@@ -81,6 +109,7 @@ pub fn backpropagate<A: Adjoint>(
     mut gradients: Vec<A::Value>,
 ) -> Vec<A::Value> {
     let starts = block_starts(graph);
+    let mut allowance = allowance(graph);
     let mut at = graph.len();
     while at > 0 {
         at -= 1;
@@ -92,8 +121,13 @@ pub fn backpropagate<A: Adjoint>(
             let contribution = adjoint.pull(graph, id, operand, &gradients);
             adjoint.join(&mut gradients[graph.node(id).operands[operand].index()], contribution);
         }
+        allowance = allowance.saturating_sub(1);
         for &block in starts.get(&at).map_or(&[][..], Vec::as_slice) {
-            if adjoint.repeat(block, graph.block(block), &mut gradients) {
+            let again = match allowance {
+                0 => adjoint.settle(block, graph.block(block), &mut gradients),
+                _ => adjoint.repeat(block, graph.block(block), &mut gradients),
+            };
+            if again {
                 at = graph.block(block).nodes.end as usize;
                 break;
             }
@@ -103,8 +137,8 @@ pub fn backpropagate<A: Adjoint>(
 }
 
 /// The blocks that start at each node, innermost first.
-fn block_starts(graph: &Graph) -> std::collections::HashMap<usize, Vec<BlockId>> {
-    let mut starts = std::collections::HashMap::<usize, Vec<BlockId>>::new();
+fn block_starts(graph: &Graph) -> HashMap<usize, Vec<BlockId>> {
+    let mut starts = HashMap::<usize, Vec<BlockId>>::new();
     for id in (0..graph.blocks.len() as u32).rev().map(BlockId) {
         starts.entry(graph.block(id).nodes.start as usize).or_default().push(id);
     }
@@ -112,8 +146,8 @@ fn block_starts(graph: &Graph) -> std::collections::HashMap<usize, Vec<BlockId>>
 }
 
 /// The blocks that end before each node, innermost first.
-fn block_ends(graph: &Graph) -> std::collections::HashMap<usize, Vec<BlockId>> {
-    let mut ends = std::collections::HashMap::<usize, Vec<BlockId>>::new();
+fn block_ends(graph: &Graph) -> HashMap<usize, Vec<BlockId>> {
+    let mut ends = HashMap::<usize, Vec<BlockId>>::new();
     for id in (0..graph.blocks.len() as u32).rev().map(BlockId) {
         ends.entry(graph.block(id).nodes.end as usize).or_default().push(id);
     }

@@ -72,6 +72,10 @@ impl Semantics for Sweep<'_, '_> {
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         self.climbs.take_round(id, block, values)
     }
+
+    fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.climbs.settle_round(id, block, values)
+    }
 }
 
 impl Sweep<'_, '_> {
@@ -91,11 +95,7 @@ impl Sweep<'_, '_> {
     }
 
     fn demand(&mut self, site: &Site, product: Size, request: Size) {
-        let found = self.calculus.shaped.sites_of[site.param.index()].iter().find(|&&at| {
-            self.calculus.shaped.sites[at].operand == site.operand
-                && self.calculus.shaped.sites[at].node == site.node
-        });
-        if let Some(&at) = found {
+        if let Some(at) = self.calculus.shaped.place_of(site.node, site.operand) {
             self.demands[at] = Some(Demand { node: site.node, product, request });
         }
     }

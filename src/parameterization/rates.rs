@@ -68,10 +68,11 @@ struct Sweep<'a, 'g> {
 
 impl Sweep<'_, '_> {
     /// How much larger a change of size 1 comes out of a node than it went into one of its operands.
-    fn amplification(&mut self, id: NodeId, operand: NodeId) -> Size {
-        self.scratch[operand.index()] = Size::one();
-        let size = Largest::of(|terms| self.changes.rule(id, &self.scratch, terms));
-        self.scratch[operand.index()] = Size::Zero;
+    fn amplification(&mut self, id: NodeId, operand: usize) -> Size {
+        let source = self.calculus.graph().node(id).operands[operand].index();
+        self.scratch[source] = Size::one();
+        let size = Largest::of(|terms| self.changes.through(id, operand, &self.scratch, terms));
+        self.scratch[source] = Size::Zero;
         size
     }
 }
@@ -86,7 +87,7 @@ impl Adjoint for Sweep<'_, '_> {
         let own = afforded[id.index()].clone()?;
         let source = graph.node(id).operands[operand];
         let bound = self.calculus.allowed(source, self.changes.initial).unwrap_or_else(Size::one);
-        match self.amplification(id, source) {
+        match self.amplification(id, operand) {
             Size::Zero => Some(bound),
             factor => Some(own.div(&factor).min(bound)),
         }

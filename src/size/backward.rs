@@ -250,4 +250,8 @@ impl Adjoint for Pass<'_, '_, '_> {
     fn repeat(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
         self.climbs.take_back(id, block, gradients)
     }
+
+    fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
+        self.climbs.settle_back(id, block, gradients)
+    }
 }

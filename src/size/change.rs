@@ -99,33 +99,43 @@ impl Changes<'_, '_> {
     pub fn rule(&self, id: NodeId, changes: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
         let node = graph.node(id);
-        let of = |at: usize| self.change(node.operands[at], changes);
+        (0..node.operands.len()).for_each(|at| self.through(id, at, changes, terms));
+        if let Op::Param(_) = node.op {
+            terms.term(Rule::Step, &[self.change(id, changes)]);
+        }
+        if let Some(next) = next_of(graph, id).filter(|next| next.index() < changes.len()) {
+            terms.term(Rule::PassChange, &[self.change(next, changes)]);
+        }
+    }
+
+    /// What of the rule comes through the change of one operand.
+    pub fn through(&self, id: NodeId, at: usize, changes: &[Size], terms: &mut impl Terms) {
+        let graph = self.shaped.graph;
+        let node = graph.node(id);
+        let source = node.operands[at];
+        let (name, size) = self.change(source, changes);
         match &node.op {
-            Op::Data(_) | Op::Constant(_) | Op::Range => {}
-            Op::Param(_) => terms.term(Rule::Step, &[self.change(id, changes)]),
-            Op::Contract { .. } => {
-                (0..node.operands.len()).for_each(|at| self.product(id, at, changes, terms));
+            Op::Contract { .. } => self.product(id, at, changes, terms),
+            Op::Lookup { .. } if at > 0 => {}
+            Op::Add(_) | Op::Concat { .. } | Op::Lookup { .. } => {
+                terms.term(self.pass(source), &[(name, size)]);
             }
-            Op::Add(_) | Op::Concat { .. } => {
-                (0..node.operands.len()).for_each(|at| terms.term(self.pass(node.operands[at]), &[of(at)]));
-            }
-            Op::Lookup { .. } => terms.term(self.pass(node.operands[0]), &[of(0)]),
             Op::Scale(_) => {
                 let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
-                terms.term(Rule::PassChange, &[factor, of(0)]);
+                terms.term(Rule::PassChange, &[factor, (name, size)]);
             }
             Op::Map(func) => {
-                let initial = &self.initial[node.operands[0].index()];
-                let moved = elementwise::change(*func, initial, &of(0).1);
-                terms.term(Rule::PassChange, &[(Quantity::ImageChange(node.operands[0]), moved)]);
+                let initial = &self.initial[source.index()];
+                let moved = elementwise::change(*func, initial, &size);
+                terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), moved)]);
             }
             Op::Normalize { .. } => {
-                let relative = of(0).1.div(&self.initial[node.operands[0].index()]).min(Size::one());
-                terms.term(Rule::PassChange, &[(Quantity::ImageChange(node.operands[0]), relative)]);
+                let relative = size.div(&self.initial[source.index()]).min(Size::one());
+                terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), relative)]);
             }
             Op::Softmax { axis, log: false } => {
                 let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
-                let moved = (Quantity::ImageChange(node.operands[0]), of(0).1.min(Size::one()));
+                let moved = (Quantity::ImageChange(source), size.min(Size::one()));
                 terms.term(Rule::PassChange, &[(Quantity::Share, share), moved]);
             }
             Op::Softmax { log: true, .. }
@@ -135,13 +145,9 @@ impl Changes<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Gate(_)
-            | Op::Exit(_) => terms.term(Rule::PassChange, &[of(0)]),
-            Op::Carry(_) => {
-                terms.term(Rule::PassChange, &[of(0)]);
-                if let Some(next) = next_of(graph, id).filter(|next| next.index() < changes.len()) {
-                    terms.term(Rule::PassChange, &[self.change(next, changes)]);
-                }
-            }
+            | Op::Carry(_)
+            | Op::Exit(_) => terms.term(Rule::PassChange, &[(name, size)]),
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
         }
     }
 
@@ -246,5 +252,9 @@ impl Semantics for Walk<'_, '_> {
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         self.climbs.take_round(id, block, values)
+    }
+
+    fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.climbs.settle_round(id, block, values)
     }
 }

@@ -11,7 +11,7 @@ use super::{Size, elementwise};
 use crate::abc::Abc;
 use crate::dim::Dim;
 use crate::graph::walk::{Semantics, interpret};
-use crate::graph::{Block, BlockId, Graph, Init, Multiplier, NodeId, Op, ParamId};
+use crate::graph::{Block, BlockId, Carried, Graph, Init, Multiplier, NodeId, Op, ParamId};
 use crate::rational::Rational;
 use crate::shape::Shaped;
 
@@ -155,9 +155,7 @@ pub fn sources<'v>(
 /// The value at the end of a repetition that a carried stream takes up, if there is more than one repetition.
 pub fn next_of(graph: &Graph, carry: NodeId) -> Option<NodeId> {
     let Op::Carry(id) = graph.node(carry).op else { return None };
-    let block = graph.block(id);
-    let carried = block.carried.iter().find(|carried| carried.carry == carry)?;
-    (block.count != Dim::one()).then_some(carried.next)
+    (graph.block(id).count != Dim::one()).then_some(graph.carried(carry)?.next)
 }
 
 fn range(shape: &[Dim]) -> Size {
@@ -187,6 +185,10 @@ impl Semantics for Walk<'_, '_, '_> {
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         self.climbs.take_round(id, block, values)
+    }
+
+    fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.climbs.settle_round(id, block, values)
     }
 }
 
@@ -243,6 +245,32 @@ impl Climbs {
             }
         }
         self.count(id, fell)
+    }
+
+    /// When streams have gone round too often: if one would still grow, all are beyond every power.
+    pub fn settle_round(&self, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        self.settle(id, block, |carried| (carried.next, carried.carry), values)
+    }
+
+    /// The same for gradients.
+    pub fn settle_back(&self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
+        self.settle(id, block, |carried| (carried.carry, carried.next), gradients)
+    }
+
+    fn settle(
+        &self,
+        id: BlockId,
+        block: &Block,
+        edge: impl Fn(&Carried) -> (NodeId, NodeId),
+        sizes: &mut [Size],
+    ) -> bool {
+        let mut edges = block.carried.iter().map(&edge);
+        let again =
+            !self.is_over(id, block) && edges.any(|(from, to)| sizes[from.index()] > sizes[to.index()]);
+        for (_, to) in block.carried.iter().map(edge).filter(|_| again) {
+            sizes[to.index()] = Size::Beyond;
+        }
+        again
     }
 
     fn take(

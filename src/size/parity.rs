@@ -33,6 +33,9 @@ type Group = u32;
 
 const NONE: Group = 0;
 
+/// Sums of more terms with flips of their own count as without any: an error towards N, and linear work.
+const MOST_FLIPS: usize = 64;
+
 /// Along which axes a tensor is odd, and in what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Parity {
@@ -120,6 +123,17 @@ impl Semantics for Signs<'_, '_> {
         }
         again
     }
+
+    fn settle(&mut self, _: &Graph, _: BlockId, block: &Block, values: &mut [Parity]) -> bool {
+        let mut again = false;
+        for carried in &block.carried {
+            let carry = &mut values[carried.carry.index()];
+            let nothing = Parity { axes: smallvec![NONE; carry.axes.len()], zero: false };
+            again |= nothing != *carry;
+            *carry = nothing;
+        }
+        again
+    }
 }
 
 impl Signs<'_, '_> {
@@ -150,8 +164,7 @@ impl Signs<'_, '_> {
 
     /// Whether no flip of the group changes a tensor.
     fn independent(&mut self, tensor: NodeId, group: Group) -> bool {
-        let flips = self.groups[group as usize].clone();
-        flips.iter().all(|flip| match *flip {
+        self.groups[group as usize].iter().all(|flip| match *flip {
             Flip::Param(param, _) => !self.dependence.on_param(tensor, param),
             Flip::Carry(carry) => !self.dependence.on_carry(tensor, carry),
         })
@@ -261,19 +274,21 @@ impl Signs<'_, '_> {
                 group => groups.push(group),
             }
         }
-        if groups.iter().all(|group| *group == groups[0]) {
-            return groups.first().copied().unwrap_or(NONE);
+        let mut kinds = groups.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if kinds.len() < 2 {
+            return kinds.first().copied().unwrap_or(NONE);
         }
-        for (at, group) in groups.iter().enumerate() {
-            let others = terms.iter().enumerate().filter(|(other, _)| groups[*other] != groups[at]);
-            for (_, (_, operand)) in others {
-                if !self.independent(*operand, *group) {
-                    return NONE;
-                }
-            }
+        let flips: SmallVec<[Flip; 2]> =
+            kinds.iter().flat_map(|kind| self.groups[*kind as usize].iter().copied()).collect();
+        let alone = |signs: &mut Self, (own, (_, operand)): (&Group, &(usize, NodeId))| {
+            kinds.iter().all(|kind| kind == own || signs.independent(*operand, *kind))
+        };
+        match flips.len() <= MOST_FLIPS && groups.iter().zip(terms).all(|term| alone(self, term)) {
+            true => self.number(flips),
+            false => NONE,
         }
-        let flips = groups.iter().flat_map(|group| self.groups[*group as usize].clone()).collect();
-        self.number(flips)
     }
 
     fn lookup(&mut self, einsum: &Einsum, table: &Parity) -> Parity {

@@ -2,9 +2,10 @@
 //!
 //! A search goes backwards from the tensor and never before the parameter's first use (or, where a repetition uses it again, the
 //! start of that repetition), so the usual question (does the key depend on the query weight?) is answered within a block. A
-//! search that visits too much answers "it depends", which errs towards larger sums.
+//! search that visits too much answers "it depends", which errs towards larger sums; so does every search of a graph whose
+//! searches have visited too much together, which keeps them linear.
 
-use std::collections::HashSet;
+use std::collections::BinaryHeap;
 
 use super::forward::next_of;
 use crate::graph::{Block, Graph, NodeId, Op, ParamId};
@@ -13,79 +14,182 @@ use crate::shape::{Shaped, Site};
 /// Nodes that one search may visit.
 const BUDGET: usize = 20_000;
 
+/// Nodes that all searches may visit, per node of the graph; known networks stay below one.
+const VISITS_PER_NODE: usize = 256;
+
 /// Answers questions of dependence.
 pub struct Dependence<'s, 'g> {
     shaped: &'s Shaped<'g>,
     source: Vec<Option<NodeId>>,
+    /// Per parameter: before which node no search for its uses needs to go.
+    floor: Vec<Option<NodeId>>,
+    /// Per parameter: the axes that some site of it keeps.
+    kept: Vec<u32>,
+    visits: Visits,
+}
+
+/// What the searches have visited.
+struct Visits {
+    /// Per node: the last search that visited it.
+    last: Vec<u32>,
+    search: u32,
+    /// Nodes visited by this search.
+    count: usize,
+    /// Nodes that may be visited yet.
+    left: usize,
+}
+
+impl Visits {
+    fn new(nodes: usize) -> Visits {
+        let left = nodes.saturating_mul(VISITS_PER_NODE).saturating_add(1_000_000);
+        Visits { last: vec![0; nodes], search: 0, count: 0, left }
+    }
+
+    fn begin(&mut self) {
+        if self.search == u32::MAX {
+            self.last.fill(0);
+            self.search = 0;
+        }
+        self.search += 1;
+        self.count = 0;
+    }
+
+    /// Whether this search is the first time here.
+    fn is_new(&mut self, id: NodeId) -> bool {
+        self.count += 1;
+        self.left = self.left.saturating_sub(1);
+        std::mem::replace(&mut self.last[id.index()], self.search) != self.search
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.count > BUDGET || self.left == 0
+    }
 }
 
 impl<'s, 'g> Dependence<'s, 'g> {
     /// Prepares the answers for a graph.
     pub fn new(shaped: &'s Shaped<'g>) -> Self {
-        let mut source = vec![None; shaped.graph.params.len()];
-        for id in shaped.graph.ids() {
-            if let Op::Param(param) = shaped.graph.node(id).op {
+        let graph = shaped.graph;
+        let mut source = vec![None; graph.params.len()];
+        let mut floors = source.clone();
+        for id in graph.ids() {
+            if let Op::Param(param) = graph.node(id).op {
                 source[param.index()].get_or_insert(id);
             }
+            for operand in &graph.node(id).operands {
+                let known = graph.as_param(*operand).filter(|p| source[p.index()] == Some(*operand));
+                if let Some(first) = known.map(|param| &mut floors[param.index()]) {
+                    first.get_or_insert_with(|| floor(graph, id, *operand));
+                }
+            }
         }
-        Dependence { shaped, source }
+        let mut kept = vec![0; graph.params.len()];
+        for site in &shaped.sites {
+            kept[site.param.index()] |= axes(graph, site.node, site.operand).kept;
+        }
+        Dependence { shaped, source, floor: floors, kept, visits: Visits::new(graph.len()) }
     }
 
     /// Whether a tensor depends on a parameter (this repetition's, for a parameter of a block with own weights).
-    pub fn on_param(&self, tensor: NodeId, param: ParamId) -> bool {
+    pub fn on_param(&mut self, tensor: NodeId, param: ParamId) -> bool {
         let Some(source) = self.source[param.index()] else { return false };
         let graph = self.shaped.graph;
-        let first = graph.consumers(source).map(|(consumer, _)| consumer).min().unwrap_or(source);
+        let floor = self.floor[param.index()].unwrap_or(source);
         let around = |carry: NodeId| back_edge(graph, carry, source);
-        let floor = floor(graph, first, source);
-        tensor == source
-            || search(graph, tensor, floor, around, |id| graph.node(id).operands.contains(&source))
+        tensor == source || self.search(tensor, floor, around, |id| graph.node(id).operands.contains(&source))
     }
 
     /// Whether a tensor depends on the streams that a block carries.
-    pub fn on_carry(&self, tensor: NodeId, carry: NodeId) -> bool {
+    pub fn on_carry(&mut self, tensor: NodeId, carry: NodeId) -> bool {
         let graph = self.shaped.graph;
         let Op::Carry(block) = graph.node(carry).op else { return false };
         let start = NodeId::new(graph.block(block).nodes.start as usize);
-        search(graph, tensor, start, |_| None, |id| graph.node(id).op == Op::Carry(block))
+        self.search(tensor, start, |_| None, |id| graph.node(id).op == Op::Carry(block))
+    }
+
+    /// Whether going backwards from `from`, never before `floor`, finds a node.
+    fn search(
+        &mut self,
+        from: NodeId,
+        floor: NodeId,
+        around: impl Fn(NodeId) -> Option<NodeId>,
+        found: impl Fn(NodeId) -> bool,
+    ) -> bool {
+        self.visits.begin();
+        let mut stack = vec![from];
+        while let Some(id) = stack.pop() {
+            if id < floor || !self.visits.is_new(id) {
+                continue;
+            }
+            if found(id) || self.visits.are_too_many() {
+                return true;
+            }
+            stack.extend(self.shaped.graph.node(id).operands.iter().copied());
+            stack.extend(around(id));
+        }
+        false
     }
 
     /// Whether the other operand of a site depends on another site of the same parameter in which an axis that is contracted here
-    /// was free.
-    pub fn exchanged(&self, site: &Site) -> bool {
+    /// was kept.
+    pub fn exchanged(&mut self, site: &Site) -> bool {
         let graph = self.shaped.graph;
-        let node = graph.node(site.node);
-        let inputs: Vec<NodeId> = node
-            .operands
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| *at != site.operand)
-            .map(|(_, id)| *id)
-            .collect();
         let Some(source) = self.source[site.param.index()] else { return false };
-        let around = |carry: NodeId| back_edge(graph, carry, source);
-        self.shaped.sites_of(site.param).filter(|other| *other != site && free_here(graph, site, other)).any(
-            |other| {
-                let floor = floor(graph, other.node, source);
-                inputs.iter().any(|input| search(graph, *input, floor, around, |id| id == other.node))
-            },
-        )
-    }
-}
-
-/// Whether an axis of the parameter that `site` contracts is kept by `other`.
-fn free_here(graph: &Graph, site: &Site, other: &Site) -> bool {
-    let (here, there) = (contracted_axes(graph, site), contracted_axes(graph, other));
-    here.iter().zip(&there).any(|(here, there)| *here && !*there)
-}
-
-fn contracted_axes(graph: &Graph, site: &Site) -> Vec<bool> {
-    match &graph.node(site.node).op {
-        Op::Contract { einsum, .. } | Op::Lookup { einsum, .. } => {
-            einsum.inputs[site.operand].iter().map(|label| !einsum.output.contains(label)).collect()
+        let contracted = axes(graph, site.node, site.operand).contracted;
+        if contracted & self.kept[site.param.index()] == 0 {
+            return false;
         }
-        _ => Vec::new(),
+        let lowest_floor =
+            self.shaped.sites_of(site.param).next().map_or(source, |first| floor(graph, first.node, source));
+        let inputs = graph.node(site.node).operands.iter().enumerate();
+        let mut heap: BinaryHeap<NodeId> =
+            inputs.filter(|(at, _)| *at != site.operand).map(|(_, id)| *id).collect();
+        // Later nodes first: no way to a node stays further up than the lowest one visited before it.
+        let mut lowest = NodeId::end();
+        self.visits.begin();
+        while let Some(id) = heap.pop().filter(|id| *id >= lowest_floor) {
+            if !self.visits.is_new(id) {
+                continue;
+            }
+            lowest = lowest.min(id);
+            let reached = self.keeps(id, site.param, contracted) && floor(graph, id, source) <= lowest;
+            if reached || self.visits.are_too_many() {
+                return true;
+            }
+            heap.extend(graph.node(id).operands.iter().copied());
+            heap.extend(back_edge(graph, id, source));
+        }
+        false
     }
+
+    /// Whether a node is a site of a parameter that keeps one of these axes.
+    fn keeps(&self, id: NodeId, param: ParamId, wanted: u32) -> bool {
+        let graph = self.shaped.graph;
+        let mut operands = graph.node(id).operands.iter().enumerate();
+        self.shaped.view_of[id.index()].is_none()
+            && operands.any(|(at, operand)| {
+                self.shaped.view_of[operand.index()] == Some(param) && axes(graph, id, at).kept & wanted != 0
+            })
+    }
+}
+
+/// The axes of a parameter at one site, as bits.
+#[derive(Default)]
+struct SiteAxes {
+    contracted: u32,
+    kept: u32,
+}
+
+fn axes(graph: &Graph, node: NodeId, operand: usize) -> SiteAxes {
+    let (Op::Contract { einsum, .. } | Op::Lookup { einsum, .. }) = &graph.node(node).op else {
+        return SiteAxes::default();
+    };
+    let mut axes = SiteAxes::default();
+    for (at, label) in (0..u32::BITS).zip(&einsum.inputs[operand]) {
+        let side = if einsum.output.contains(label) { &mut axes.kept } else { &mut axes.contracted };
+        *side |= 1 << at;
+    }
+    axes
 }
 
 /// Where a carried stream comes from besides its entry, if the earlier repetition used the same parameter.
@@ -114,27 +218,4 @@ fn floor(graph: &Graph, usage: NodeId, source: NodeId) -> NodeId {
         at = block.parent;
     }
     floor
-}
-
-/// Whether going backwards from `from`, never before `floor`, finds a node.
-fn search(
-    graph: &Graph,
-    from: NodeId,
-    floor: NodeId,
-    around: impl Fn(NodeId) -> Option<NodeId>,
-    found: impl Fn(NodeId) -> bool,
-) -> bool {
-    let mut seen = HashSet::new();
-    let mut stack = vec![from];
-    while let Some(id) = stack.pop() {
-        if id < floor || !seen.insert(id) {
-            continue;
-        }
-        if found(id) || seen.len() > BUDGET {
-            return true;
-        }
-        stack.extend(graph.node(id).operands.iter().copied());
-        stack.extend(around(id));
-    }
-    false
 }

@@ -72,10 +72,7 @@ pub fn before_loss(graph: &Graph) -> Vec<bool> {
             continue;
         }
         stack.extend(graph.node(id).operands.iter().copied());
-        if let Op::Carry(block) = graph.node(id).op {
-            let carried = graph.block(block).carried.iter().find(|carried| carried.carry == id);
-            stack.extend(carried.map(|carried| carried.next));
-        }
+        stack.extend(graph.carried(id).map(|carried| carried.next));
     }
     before
 }

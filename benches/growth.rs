@@ -1,0 +1,40 @@
+//! Whether time grows in proportion to the network: microseconds per operation of every stage, at three sizes.
+//!
+//! `cargo bench --bench growth [-- FAMILY]`; the last column is what an operation costs in the largest network over what it costs in
+//! the middle one. Linear stages keep it near 1.
+
+#[path = "networks/families.rs"]
+mod families;
+#[path = "networks/stages.rs"]
+mod stages;
+
+use families::FAMILIES;
+use stages::{Stages, measure};
+
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    println!("{:<30}{:>9}{:>9}  us per operation:", "", "", "");
+    print!("{:<30}{:>9}{:>9}", "network", "ops", "total ms");
+    println!("{}", stages::NAMES.map(|name| format!("{name:>10}")).concat());
+    for family in FAMILIES {
+        if only.as_ref().is_none_or(|only| family.name.contains(only.as_str())) {
+            let found = SIZES.map(|size| measure(&family.text(size)));
+            found.iter().for_each(|stages| println!("{:<30}{}", family.name, row(stages)));
+            println!("{:<30}{}", "  growth from 10 k to 100 k", ratios(&found[1], &found[2]));
+        }
+    }
+}
+
+fn row(stages: &Stages) -> String {
+    let each = stages.per_operation().map(|micros| format!("{micros:>10.3}"));
+    format!("{:>9}{:>9.1}{}", stages.operations, stages.total().as_secs_f64() * 1e3, each.concat())
+}
+
+fn ratios(middle: &Stages, large: &Stages) -> String {
+    let ratio = |stages: &Stages| stages.total().as_secs_f64() / stages.operations as f64;
+    let each = middle.per_operation().into_iter().zip(large.per_operation());
+    let each: String = each.map(|(middle, large)| format!("{:>10.2}", large / middle)).collect();
+    format!("{:>9}{:>9.2}{each}", "", ratio(large) / ratio(middle))
+}
