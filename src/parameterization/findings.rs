@@ -97,9 +97,9 @@ impl Findings {
         }
     }
 
-    /// The power r of D = n^-r, D being the change of the last hidden representation; none if nothing changes.
+    /// The power r of D = n^-r, D being the change of the last hidden representation; none if nothing changes or it is not stable.
     pub fn r(&self) -> Option<Monomial> {
-        self.feature_change.power().and_then(|power| Monomial::one().div(power))
+        self.feature_change.power().filter(|_| self.stable).and_then(|power| Monomial::one().div(power))
     }
 
     /// Whether features are learned, stably.

@@ -52,11 +52,11 @@ impl Writer<'_> {
     fn features(&self) -> String {
         let change = &self.findings.feature_change;
         let r = match self.findings.r() {
-            Some(r) => format!("r = {}", self.exponents(&r)),
-            None => "r undefined".to_string(),
+            Some(r) => format!(" (r = {})", self.exponents(&r)),
+            None => String::new(),
         };
         let moved = if change.is_zero() { "nothing".to_string() } else { self.size(change) };
-        format!("the last hidden representation changes by {moved} ({r})")
+        format!("the last hidden representation changes by {moved}{r}")
     }
 
     /// The exponents of D = n^-r; with their symbols where there are several.
