@@ -177,3 +177,31 @@ fn a_tied_readout_without_its_factor() {
         assert_problem("gpt2", broken, Verdict::UnstableAtInit);
     }
 }
+
+/// A written 1/sqrt(head) before scores whose head dim grows is respected, and the table says what it costs.
+#[test]
+fn a_written_square_root_is_respected_and_named() {
+    let text = |factor: &str| {
+        format!(
+            "scale n = 512
+             dim head = n / 8
+             input x[32, n]
+             target y[32] in 10
+             z = linear(x, n)
+             q[t, h:8, c] = linear(z, n)[t, (h c)]
+             k[t, h:8, c] = linear(z, n)[t, (h c)]
+             s[h, t, u] = {factor} * q[t, h, c] * k[u, h, c]
+             p[h, t, u] = softmax(s[h, t, u], over u)
+             o[t, i] = mean(p[h, t, u], over h) * z[u, i]
+             loss mean(cross_entropy(readout(o, 10), y))"
+        )
+    };
+    let notes = |factor: &str| {
+        let network = mupc::compile(&text(factor)).unwrap_or_else(|errors| panic!("{errors}"));
+        network.table(mupc::Named::Mup, mupc::Optimizer::Adam).unwrap().notes
+    };
+    assert!(notes("?").is_empty() && notes("1 / head").is_empty());
+    let written = notes("1 / head^(1/2)");
+    assert!(written.last().unwrap().starts_with("`s` amplifies by its written multiplier"), "{written:?}");
+    assert!(written.iter().any(|note| note.contains("n^-1/2 of what it may")), "{written:?}");
+}

@@ -1,10 +1,13 @@
 //! The scaling table: a parameterization with the names that a reader knows, ready to be printed.
 
+use super::verdict::{Movement, Verdict, classify, describe};
 use super::{Form, Named, Parameterization, assumptions};
 use crate::dim::{Dim, Monomial};
-use crate::graph::{Init, NodeId, ParamId, ScaleSymbol};
+use crate::graph::{Init, NodeId, Op, ParamId, ScaleSymbol};
 use crate::optimizer::Optimizer;
-use crate::size::analysis::Calculus;
+use crate::size::Size;
+use crate::size::analysis::{Calculus, Sizes, analyze};
+use crate::size::forward::multiplier;
 
 /// One parameter's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub struct ScalingTable {
     pub parameters: Vec<ParamRow>,
     /// Multipliers in front of operations.
     pub multipliers: Vec<MultiplierRow>,
+    /// Where the maximal-update parameterization could not be maximal: a written multiplier, a start at a saddle.
+    pub notes: Vec<String>,
     /// What is taken for granted.
     pub assumptions: Vec<String>,
 }
@@ -77,6 +82,7 @@ impl ScalingTable {
             scales: graph.scales.clone(),
             parameters: graph.param_ids().map(|(id, _)| row(calculus, found, id)).collect(),
             multipliers: multipliers(calculus, found),
+            notes: notes(calculus, found),
             assumptions: assumptions::assumptions(calculus, found.named, found.optimizer),
         }
     }
@@ -117,4 +123,49 @@ fn multipliers(calculus: &Calculus, found: &Parameterization) -> Vec<MultiplierR
         }
     };
     found.abc.contractions.iter().map(row).collect()
+}
+
+/// What checking the derived parameterization finds; nothing is promised of the others.
+fn notes(calculus: &Calculus, found: &Parameterization) -> Vec<String> {
+    if found.named != Named::Mup {
+        return Vec::new();
+    }
+    let names = calculus.graph().symbol_names();
+    let sizes = analyze(calculus, found.abc.clone(), found.optimizer);
+    let class = classify(calculus, &sizes);
+    let mut notes: Vec<String> = class.problems.iter().map(|problem| describe(calculus, problem)).collect();
+    if !matches!(class.verdict, Verdict::FeatureLearning) {
+        notes.insert(0, format!("verdict: {}", class.verdict));
+    }
+    let short =
+        class.params.iter().filter(|param| matches!(param.movement, Movement::Lazy | Movement::Still));
+    notes.extend(short.map(|param| {
+        let path = &calculus.graph().param(param.param).path;
+        match param.movement {
+            Movement::Still => format!("`{path}`: no gradient reaches it"),
+            _ => format!("`{path}` moves what it acts on by {} of what it may", param.update.display(&names)),
+        }
+    }));
+    let written = calculus.graph().ids().filter(|id| binding(calculus, &sizes, *id));
+    notes.extend(written.map(|id| {
+        format!(
+            "`{}` amplifies by its written multiplier; left open (`?`), it would be solved",
+            calculus.label(id)
+        )
+    }));
+    notes
+}
+
+/// Whether a written multiplier lets a contraction of activations that change together grow.
+fn binding(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> bool {
+    let node = calculus.graph().node(id);
+    let two = matches!(node.op, Op::Contract { .. }) && node.operands.len() == 2;
+    let written = calculus.graph().written_multiplier(id).is_some() && calculus.before_loss[id.index()];
+    let weight = (0..node.operands.len()).any(|operand| calculus.shaped.site_at(id, operand).is_some());
+    let front = multiplier(calculus.graph(), &sizes.abc, id);
+    let factors = node.operands.iter().map(|operand| &sizes.initial[operand.index()]);
+    let summed =
+        calculus.shaped.reach[id.index()].as_ref().map_or_else(Size::one, |reach| Size::from(&reach.summed));
+    let coherent = factors.fold(front.mul(&summed), |product, factor| product.mul(factor));
+    two && written && !weight && coherent.grows()
 }

@@ -24,6 +24,7 @@ pub fn json(table: &ScalingTable, target: Option<&Target>) -> Value {
         "scales": table.scales.iter().enumerate().map(scale).collect::<Vec<_>>(),
         "parameters": table.parameters.iter().map(|row| writer.parameter(row)).collect::<Vec<_>>(),
         "multipliers": table.multipliers.iter().map(|row| writer.multiplier(row)).collect::<Vec<_>>(),
+        "notes": table.notes,
         "assumptions": table.assumptions,
     })
 }

@@ -13,6 +13,7 @@ pub fn latex(table: &ScalingTable, target: Option<&Target>) -> String {
     let mut lines = vec![format!("% {}", one_line(&title(table)))];
     lines.push(format!("% {}", one_line(&scales(table, target))));
     lines.push(r"% needs \usepackage{booktabs}".to_string());
+    lines.extend(table.notes.iter().map(|text| format!("% less than maximal: {}", one_line(text))));
     lines.extend(table.assumptions.iter().map(|text| format!("% {}", one_line(text))));
     lines.push(r"\begin{tabular}{lllccccc}".to_string());
     lines.push(r"  \toprule".to_string());

@@ -10,8 +10,13 @@ use crate::parameterization::table::ParamRow;
 /// Writes the table; with a target, the factors against the base as well.
 pub fn markdown(table: &ScalingTable, target: Option<&Target>) -> String {
     let writer = Writer { table, target, symbols: table.symbols() };
-    let sections =
-        [Some(writer.header()), Some(writer.parameters()), writer.multipliers(), writer.assumptions()];
+    let sections = [
+        Some(writer.header()),
+        Some(writer.parameters()),
+        writer.multipliers(),
+        writer.notes(),
+        writer.assumptions(),
+    ];
     let mut out = sections.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
     out.push('\n');
     out
@@ -76,6 +81,11 @@ impl Writer<'_> {
             .map(|row| vec![code(&row.tensor), self.power(&row.factor), reason(row)]);
         let lines: Vec<_> = [heading, rule].into_iter().chain(rows).map(|cells| line(&cells)).collect();
         (!self.table.multipliers.is_empty()).then(|| lines.join("\n"))
+    }
+
+    fn notes(&self) -> Option<String> {
+        let items: Vec<_> = self.table.notes.iter().map(|text| format!("- {text}")).collect();
+        (!items.is_empty()).then(|| format!("Less than maximal:\n\n{}", items.join("\n")))
     }
 
     fn assumptions(&self) -> Option<String> {

@@ -23,8 +23,13 @@ pub struct TextOptions<'a> {
 /// Writes the table.
 pub fn text(table: &ScalingTable, options: TextOptions<'_>) -> String {
     let writer = Writer { table, options, symbols: table.symbols() };
-    let sections =
-        [Some(writer.header()), Some(writer.parameters()), writer.multipliers(), writer.assumptions()];
+    let sections = [
+        Some(writer.header()),
+        Some(writer.parameters()),
+        writer.multipliers(),
+        writer.notes(),
+        writer.assumptions(),
+    ];
     let mut out = sections.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
     out.push('\n');
     out
@@ -95,6 +100,11 @@ impl Writer<'_> {
         }
         let title = "multipliers in front of operations";
         (!self.table.multipliers.is_empty()).then(|| format!("{title}\n{}", lines(&grid)))
+    }
+
+    fn notes(&self) -> Option<String> {
+        let items: String = self.table.notes.iter().map(|text| format!("\n  • {text}")).collect();
+        (!items.is_empty()).then(|| format!("what is less than maximal{items}"))
     }
 
     fn assumptions(&self) -> Option<String> {
