@@ -8,16 +8,45 @@ mod families;
 #[path = "networks/stages.rs"]
 mod stages;
 
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
 use families::FAMILIES;
-use stages::{Stages, measure};
+use mupc::optimizer::Optimizer;
+use mupc::parameterization::verdict::classify;
+use mupc::parameterization::{Named, ScalingTable, parameterize};
+use mupc::prelude;
+use mupc::size::analysis::{Calculus, analyze};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+
+/// The stages, in order.
+const NAMES: [&str; 7] = ["parse", "lower", "sums", "derive", "analyze", "classify", "table"];
+
+/// How long each stage took.
+struct Stages {
+    /// Operations in the graph.
+    operations: usize,
+    times: [Duration; NAMES.len()],
+}
+
+impl Stages {
+    /// All of them together.
+    fn total(&self) -> Duration {
+        self.times.iter().sum()
+    }
+
+    /// Microseconds per operation.
+    fn per_operation(&self) -> [f64; NAMES.len()] {
+        self.times.map(|time| time.as_secs_f64() * 1e6 / self.operations as f64)
+    }
+}
 
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     println!("{:<30}{:>9}{:>9}  us per operation:", "", "", "");
     print!("{:<30}{:>9}{:>9}", "network", "ops", "total ms");
-    println!("{}", stages::NAMES.map(|name| format!("{name:>10}")).concat());
+    println!("{}", NAMES.map(|name| format!("{name:>10}")).concat());
     for family in FAMILIES {
         if only.as_ref().is_none_or(|only| family.name.contains(only.as_str())) {
             let found = SIZES.map(|size| measure(&family.text(size)));
@@ -37,4 +66,28 @@ fn ratios(middle: &Stages, large: &Stages) -> String {
     let each = middle.per_operation().into_iter().zip(large.per_operation());
     let each: String = each.map(|(middle, large)| format!("{:>10.2}", large / middle)).collect();
     format!("{:>9}{:>9.2}{each}", "", ratio(large) / ratio(middle))
+}
+
+/// Runs `f` and notes its time.
+fn timed<T>(time: &mut Duration, f: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = f();
+    *time = start.elapsed();
+    result
+}
+
+/// Compiles a text, derives muP for Adam, and classifies it.
+fn measure(text: &str) -> Stages {
+    prelude::files();
+    let mut times = [Duration::ZERO; NAMES.len()];
+    let [parsing, lowering, sums, deriving, analyzing, classifying, table] = &mut times;
+    let tree = timed(parsing, || stages::parse(text));
+    let graph = timed(lowering, || stages::graph(&tree, text.len()));
+    let calculus = timed(sums, || Calculus::new(&graph));
+    let found = timed(deriving, || parameterize(&calculus, Named::Mup, Optimizer::Adam));
+    let found = found.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let sizes = timed(analyzing, || analyze(&calculus, Rc::clone(&found.abc), Optimizer::Adam));
+    timed(classifying, || classify(&calculus, &sizes));
+    timed(table, || ScalingTable::new(&calculus, &found));
+    Stages { operations: graph.len(), times }
 }

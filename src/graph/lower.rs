@@ -84,6 +84,8 @@ pub const MOST_FORMALS: usize = 100;
 const CALL_STEPS: usize = 10;
 /// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 200;
+/// The longest path of a scope, in bytes.
+pub const LONGEST_PATH: usize = 1000;
 /// The largest number of operations, whatever the length of the text.
 pub const MOST_NODES: usize = 1_000_000;
 /// After this many errors the lowering gives up.

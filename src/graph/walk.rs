@@ -12,9 +12,30 @@ use super::{Block, BlockId, Graph, NodeId};
 /// How often each node is walked on average before blocks must settle.
 pub const MOST_WALKS: usize = 32;
 
-/// The nodes that may be walked while blocks go round as they like.
-fn allowance(graph: &Graph) -> usize {
-    graph.len().saturating_mul(MOST_WALKS)
+/// How often blocks may still go round.
+struct Patience {
+    /// The nodes that may be walked while blocks go round as they like.
+    nodes: usize,
+    /// The blocks that have settled since.
+    settled: Vec<bool>,
+}
+
+impl Patience {
+    fn new(graph: &Graph) -> Patience {
+        Patience { nodes: graph.len().saturating_mul(MOST_WALKS), settled: vec![false; graph.blocks.len()] }
+    }
+
+    /// Counts a node.
+    fn walk(&mut self) {
+        self.nodes = self.nodes.saturating_sub(1);
+    }
+
+    /// Whether a block goes round as it likes; `None` if it has settled.
+    fn with(&mut self, block: BlockId) -> Option<bool> {
+        let free = self.nodes > 0;
+        let settled = !free && std::mem::replace(&mut self.settled[block.index()], true);
+        (!settled).then_some(free)
+    }
 }
 
 /// A meaning for every operation.
@@ -49,7 +70,7 @@ pub trait Semantics {
 pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S::Value>, S::Error> {
     let mut values: Vec<S::Value> = Vec::with_capacity(graph.len());
     let ends = block_ends(graph);
-    let mut allowance = allowance(graph);
+    let mut patience = Patience::new(graph);
     let mut at = 0;
     while at < graph.len() {
         let value = semantics.apply(graph, NodeId::new(at), &values)?;
@@ -58,12 +79,13 @@ pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S
             None => values.push(value),
         }
         at += 1;
-        allowance = allowance.saturating_sub(1);
+        patience.walk();
         for &id in ends.get(&at).map_or(&[][..], Vec::as_slice) {
             let block = graph.block(id);
-            let again = match allowance {
-                0 => semantics.settle(graph, id, block, &mut values),
-                _ => semantics.repeat(graph, id, block, &mut values),
+            let again = match patience.with(id) {
+                Some(true) => semantics.repeat(graph, id, block, &mut values),
+                Some(false) => semantics.settle(graph, id, block, &mut values),
+                None => false,
             };
             if again {
                 at = block.nodes.start as usize;
@@ -109,7 +131,7 @@ pub fn backpropagate<A: Adjoint>(
     mut gradients: Vec<A::Value>,
 ) -> Vec<A::Value> {
     let starts = block_starts(graph);
-    let mut allowance = allowance(graph);
+    let mut patience = Patience::new(graph);
     let mut at = graph.len();
     while at > 0 {
         at -= 1;
@@ -121,11 +143,12 @@ pub fn backpropagate<A: Adjoint>(
             let contribution = adjoint.pull(graph, id, operand, &gradients);
             adjoint.join(&mut gradients[graph.node(id).operands[operand].index()], contribution);
         }
-        allowance = allowance.saturating_sub(1);
+        patience.walk();
         for &block in starts.get(&at).map_or(&[][..], Vec::as_slice) {
-            let again = match allowance {
-                0 => adjoint.settle(block, graph.block(block), &mut gradients),
-                _ => adjoint.repeat(block, graph.block(block), &mut gradients),
+            let again = match patience.with(block) {
+                Some(true) => adjoint.repeat(block, graph.block(block), &mut gradients),
+                Some(false) => adjoint.settle(block, graph.block(block), &mut gradients),
+                None => false,
             };
             if again {
                 at = graph.block(block).nodes.end as usize;

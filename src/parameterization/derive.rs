@@ -47,7 +47,7 @@ impl Semantics for Sweep<'_, '_> {
 
     fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Size]) -> Result<Size, Failure> {
         if !self.calculus.before_loss[id.index()] {
-            return Ok(Size::one());
+            return Ok(self.climbs.keep(graph, id, values, Size::one()));
         }
         let aim = self.calculus.bounds[id.index()].aim();
         let size = match &graph.node(id).op {

@@ -4,6 +4,8 @@
 //! **propagation** (the initial weight acting on the change of its input, which training aligns with it). Both are terms of
 //! the same product rule that moves attention scores and gates.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::forward::{Climbs, multiplier, next_of};
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
@@ -171,8 +173,8 @@ impl Changes<'_, '_> {
             Some(_) => Rule::Update,
             None => Rule::ProductChange,
         };
-        let mut factors = vec![(Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id))];
-        factors.push(self.change(own, changes));
+        let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
+        let mut factors: SmallVec<[Factor; 4]> = smallvec![factor, self.change(own, changes)];
         factors.extend(other.map(|other| self.reached(node.operands[other], changes)));
         let summed = self.summed(id);
         factors.push(match rule {

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::parity::Summation;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
@@ -109,7 +111,8 @@ impl Forward<'_, '_> {
     fn contract(&self, id: NodeId, values: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
         let sum = &self.sums[id.index()];
-        let mut factors: Vec<Factor> = vec![(Quantity::Multiplier, multiplier(graph, self.abc, id))];
+        let mut factors: SmallVec<[Factor; 5]> =
+            smallvec![(Quantity::Multiplier, multiplier(graph, self.abc, id))];
         let operands = &graph.node(id).operands;
         factors.extend(
             operands.iter().map(|operand| (Quantity::Value(*operand), values[operand.index()].clone())),

@@ -9,6 +9,9 @@
 //! own weights the weights of earlier repetitions are other weights; a carried stream is odd in "the carried streams of this
 //! block" ([`Flip::Carry`]).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use smallvec::{SmallVec, smallvec};
@@ -56,13 +59,7 @@ pub struct Summation {
 
 /// How every contraction sums at initialization, by node; nodes that sum nothing over growing axes have the default.
 pub fn summations(shaped: &Shaped) -> Vec<Summation> {
-    let mut signs = Signs {
-        shaped,
-        dependence: Dependence::new(shaped),
-        groups: vec![SmallVec::new()],
-        numbers: HashMap::new(),
-        sums: vec![Summation::default(); shaped.graph.len()],
-    };
+    let mut signs = Signs::new(shaped);
     let Ok(_) = interpret(shaped.graph, &mut signs);
     signs.sums
 }
@@ -133,6 +130,18 @@ impl Semantics for Signs<'_, '_> {
             *carry = nothing;
         }
         again
+    }
+}
+
+impl<'s, 'g> Signs<'s, 'g> {
+    fn new(shaped: &'s Shaped<'g>) -> Self {
+        Signs {
+            shaped,
+            dependence: Dependence::new(shaped),
+            groups: vec![SmallVec::new()],
+            numbers: HashMap::new(),
+            sums: vec![Summation::default(); shaped.graph.len()],
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::shape::{Shaped, Site};
 /// Nodes that one search may visit.
 const BUDGET: usize = 20_000;
 
-/// Nodes that all searches may visit, per node of the graph; known networks stay below one.
+/// Nodes that all searches of a graph may visit, per node of the graph; known networks need a handful.
 const VISITS_PER_NODE: usize = 256;
 
 /// Answers questions of dependence.
@@ -25,6 +25,8 @@ pub struct Dependence<'s, 'g> {
     floor: Vec<Option<NodeId>>,
     /// Per parameter: the axes that some site of it keeps.
     kept: Vec<u32>,
+    /// Per site: whether its parameter is exchanged there, if that was asked.
+    answers: Vec<Option<bool>>,
     visits: Visits,
 }
 
@@ -35,14 +37,16 @@ struct Visits {
     search: u32,
     /// Nodes visited by this search.
     count: usize,
-    /// Nodes that may be visited yet.
-    left: usize,
+    /// Nodes visited by all searches.
+    total: usize,
+    /// How many these may be.
+    most: usize,
 }
 
 impl Visits {
     fn new(nodes: usize) -> Visits {
-        let left = nodes.saturating_mul(VISITS_PER_NODE).saturating_add(1_000_000);
-        Visits { last: vec![0; nodes], search: 0, count: 0, left }
+        let most = nodes.saturating_mul(VISITS_PER_NODE).saturating_add(100_000);
+        Visits { last: vec![0; nodes], search: 0, count: 0, total: 0, most }
     }
 
     fn begin(&mut self) {
@@ -57,12 +61,12 @@ impl Visits {
     /// Whether this search is the first time here.
     fn is_new(&mut self, id: NodeId) -> bool {
         self.count += 1;
-        self.left = self.left.saturating_sub(1);
+        self.total += 1;
         std::mem::replace(&mut self.last[id.index()], self.search) != self.search
     }
 
     fn are_too_many(&self) -> bool {
-        self.count > BUDGET || self.left == 0
+        self.count > BUDGET || self.total > self.most
     }
 }
 
@@ -87,7 +91,14 @@ impl<'s, 'g> Dependence<'s, 'g> {
         for site in &shaped.sites {
             kept[site.param.index()] |= axes(graph, site.node, site.operand).kept;
         }
-        Dependence { shaped, source, floor: floors, kept, visits: Visits::new(graph.len()) }
+        let answers = vec![None; shaped.sites.len()];
+        Dependence { shaped, source, floor: floors, kept, answers, visits: Visits::new(graph.len()) }
+    }
+
+    /// How many nodes all searches have visited together.
+    #[cfg(test)]
+    pub(super) fn visited(&self) -> usize {
+        self.visits.total
     }
 
     /// Whether a tensor depends on a parameter (this repetition's, for a parameter of a block with own weights).
@@ -133,28 +144,36 @@ impl<'s, 'g> Dependence<'s, 'g> {
     /// Whether the other operand of a site depends on another site of the same parameter in which an axis that is contracted here
     /// was kept.
     pub fn exchanged(&mut self, site: &Site) -> bool {
-        let graph = self.shaped.graph;
-        let Some(source) = self.source[site.param.index()] else { return false };
-        let contracted = axes(graph, site.node, site.operand).contracted;
-        if contracted & self.kept[site.param.index()] == 0 {
-            return false;
+        let contracted = axes(self.shaped.graph, site.node, site.operand).contracted;
+        let kept = contracted & self.kept[site.param.index()] != 0;
+        let answer = kept && self.source[site.param.index()].is_some_and(|source| self.meets(site, source));
+        if let Some(place) = self.shaped.place_of(site.node, site.operand) {
+            self.answers[place] = Some(answer);
         }
-        let lowest_floor =
-            self.shaped.sites_of(site.param).next().map_or(source, |first| floor(graph, first.node, source));
+        answer
+    }
+
+    /// Goes backwards from a site, later nodes first: so no way to a node stays further up than the lowest one visited before it.
+    fn meets(&mut self, site: &Site, source: NodeId) -> bool {
+        let graph = self.shaped.graph;
+        let first = self.shaped.sites_of(site.param).next().map_or(site.node, |first| first.node);
+        let end = floor(graph, first, source);
         let inputs = graph.node(site.node).operands.iter().enumerate();
         let mut heap: BinaryHeap<NodeId> =
             inputs.filter(|(at, _)| *at != site.operand).map(|(_, id)| *id).collect();
-        // Later nodes first: no way to a node stays further up than the lowest one visited before it.
         let mut lowest = NodeId::end();
         self.visits.begin();
-        while let Some(id) = heap.pop().filter(|id| *id >= lowest_floor) {
+        while let Some(id) = heap.pop().filter(|id| *id >= end) {
             if !self.visits.is_new(id) {
                 continue;
             }
             lowest = lowest.min(id);
-            let reached = self.keeps(id, site.param, contracted) && floor(graph, id, source) <= lowest;
-            if reached || self.visits.are_too_many() {
-                return true;
+            match self.meeting(id, site) {
+                Some(Meeting::Kept) if floor(graph, id, source) <= lowest => return true,
+                Some(Meeting::Alike(true)) if id == lowest => return true,
+                Some(Meeting::Alike(false)) => continue,
+                _ if self.visits.are_too_many() => return true,
+                _ => {}
             }
             heap.extend(graph.node(id).operands.iter().copied());
             heap.extend(back_edge(graph, id, source));
@@ -162,15 +181,33 @@ impl<'s, 'g> Dependence<'s, 'g> {
         false
     }
 
-    /// Whether a node is a site of a parameter that keeps one of these axes.
-    fn keeps(&self, id: NodeId, param: ParamId, wanted: u32) -> bool {
+    /// What a node is to a site: another site of the same parameter?
+    fn meeting(&self, id: NodeId, site: &Site) -> Option<Meeting> {
         let graph = self.shaped.graph;
-        let mut operands = graph.node(id).operands.iter().enumerate();
-        self.shaped.view_of[id.index()].is_none()
-            && operands.any(|(at, operand)| {
-                self.shaped.view_of[operand.index()] == Some(param) && axes(graph, id, at).kept & wanted != 0
-            })
+        let contracted = axes(graph, site.node, site.operand).contracted;
+        let operands = graph.node(id).operands.iter().enumerate();
+        let own = operands.filter(|(_, operand)| self.shaped.view_of[operand.index()] == Some(site.param));
+        let mut met = None;
+        for (at, _) in own.filter(|_| self.shaped.view_of[id.index()].is_none()) {
+            let other = axes(graph, id, at);
+            if other.kept & contracted != 0 {
+                return Some(Meeting::Kept);
+            }
+            if other.contracted == contracted {
+                let answer = self.shaped.place_of(id, at).and_then(|place| self.answers[place]);
+                met = met.or(answer.map(Meeting::Alike));
+            }
+        }
+        met
     }
+}
+
+/// How a search that began at one site meets another one of the same parameter.
+enum Meeting {
+    /// It keeps an axis that the first one contracts.
+    Kept,
+    /// It contracts the same axes, and the question was answered for it.
+    Alike(bool),
 }
 
 /// The axes of a parameter at one site, as bits.

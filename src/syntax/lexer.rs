@@ -140,8 +140,32 @@ impl Lexemes {
 }
 
 fn lexeme(rest: Rest) -> Lexed<Lexeme> {
-    alt((blank, word, number, text, comment, slashes, habit, foreign, sign, single_quotes, unknown))
-        .parse(rest)
+    alt((
+        blank,
+        word,
+        number,
+        plain_sign,
+        text,
+        comment,
+        slashes,
+        habit,
+        foreign,
+        sign,
+        single_quotes,
+        unknown,
+    ))
+    .parse(rest)
+}
+
+/// Most signs: those that cannot be the beginning of a longer one, of this language or another. Only saves time.
+fn plain_sign(rest: Rest) -> Lexed<Lexeme> {
+    let mut ahead = rest.fragment().chars();
+    let plain = match (ahead.next(), ahead.next()) {
+        (Some('(' | ')' | '[' | ']' | '{' | '}' | ',' | '^' | '?'), _) => true,
+        (Some('+' | '-' | '*' | '/' | '=' | ':'), next) => !matches!(next, Some('=' | '>' | '*' | '/')),
+        (_, _) => false,
+    };
+    if plain { map(short_sign, Lexeme::Token).parse(rest) } else { mismatch(rest) }
 }
 
 fn blank(rest: Rest) -> Lexed<Lexeme> {

@@ -89,7 +89,7 @@ impl<'a> Lowering<'a> {
             values.push(given.map(|expr| self.eval(expr, equation, false).map(|value| (value, expr.span))));
         }
         let label = call.instance.as_ref().unwrap_or(&def.name);
-        self.check_length(label)?;
+        self.check_label(label)?;
         self.enter(id, label, call.callee.span, span);
         let params = self.graph.params.len();
         let result = self.expand(def, values);

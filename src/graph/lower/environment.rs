@@ -234,6 +234,16 @@ impl<'a> Lowering<'a> {
         Err(self.names_error("this name is too long", ident.span, label))
     }
 
+    /// Refuses the name of a scope that is too long, or too long with all those around it.
+    pub(super) fn check_label(&mut self, ident: &Ident) -> Lowered<()> {
+        self.check_length(ident)?;
+        if self.graph.scope_path(self.frame().scope).len() + ident.name.len() <= super::LONGEST_PATH {
+            return Ok(());
+        }
+        let label = format!("the names around it make a path of more than {} letters", super::LONGEST_PATH);
+        Err(self.names_error("this path is too long", ident.span, label))
+    }
+
     /// Binds a name in the frame at hand.
     pub(super) fn bind(&mut self, ident: &'a Ident, value: Value, role: Role) {
         self.frame_mut().bind(Binding { value, role, span: ident.span, name: &ident.name });

@@ -39,7 +39,7 @@ fn assigned<'a>(body: &'a [Stmt], seen: &mut HashSet<&'a str>, names: &mut Vec<&
 impl<'a> Lowering<'a> {
     /// A repetition.
     pub(super) fn repeat(&mut self, repeat: &'a Repeat, span: Span) {
-        let named = repeat.label.as_ref().map_or(Ok(()), |label| self.check_length(label));
+        let named = repeat.label.as_ref().map_or(Ok(()), |label| self.check_label(label));
         if named.is_err() || self.descend(span).is_err() {
             return;
         }
