@@ -269,6 +269,20 @@ impl Graph {
         found.or_else(|| block.carried.iter().find(|carried| carried.carry == carry))
     }
 
+    /// Per node: whether one of the given nodes depends on it, themselves included.
+    pub fn ancestors(&self, of: &[NodeId]) -> Vec<bool> {
+        let mut found = vec![false; self.len()];
+        let mut stack = of.to_vec();
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut found[id.index()], true) {
+                continue;
+            }
+            stack.extend(self.node(id).operands.iter().copied());
+            stack.extend(self.carried(id).map(|carried| carried.next));
+        }
+        found
+    }
+
     /// A scope.
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.index()]

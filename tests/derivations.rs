@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use common::analyzed::{Analyzed, analyzed, calculus, spec};
 use mupc::graph::{Init, ParamId};
 use mupc::optimizer::Optimizer;
-use mupc::parameterization::Named;
+use mupc::parameterization::{Named, Parameterization};
 use mupc::rational::Rational;
 use mupc::shape::Site;
 use mupc::size::Size;
@@ -193,5 +193,61 @@ fn tied_readouts_carry_one_over_n() {
         let [(in_front_of, factor)] = &found.multipliers()[..] else { panic!("{:?}", found.multipliers()) };
         assert!(in_front_of.starts_with(tensor), "{in_front_of}");
         assert_eq!(factor, "n^-1");
+    }
+}
+
+/// One hidden layer of width n, and a map to three numbers whose entries start as `init` says.
+fn with_readout(init: &str) -> String {
+    format!(
+        "scale n = 64\ninput x[10]\ntarget wanted[3]\nparam last[3, n] {init}\n\
+         h = relu(affine(relu(affine(x, n)), n))\ny[c] = last[c, i] * h[i]\nloss mse(y, wanted)"
+    )
+}
+
+/// A readout of zeros is as large as a random one after its first step: rates and eps are the same for everything.
+#[test]
+fn a_readout_of_zeros_leaves_all_rates_as_they_are() {
+    for optimizer in [Optimizer::Sgd, Optimizer::Adam] {
+        let (random, zero) = (calculus(&with_readout("")), calculus(&with_readout("= 0")));
+        let random = analyzed(&random, Named::Mup, optimizer).table;
+        let zero = analyzed(&zero, Named::Mup, optimizer).table;
+        let rates = |table: &Parameterization| -> Vec<_> {
+            table.abc.params.iter().map(|scaling| scaling.learning_rate.clone()).collect()
+        };
+        assert_eq!(rates(&random), rates(&zero), "{optimizer}");
+        assert_eq!(random.epsilon, zero.epsilon, "{optimizer}");
+    }
+}
+
+/// Low-rank adaptation with a rank that grows. The first step of `up`, of size 1/r, passes the gradient 1/n of its n outputs back as
+/// 1/r, so `down` may move r times further under SGD than a map to finitely many units.
+#[test]
+fn low_rank_adaptation() {
+    let text = "scale n = 64, r = 8\ninput x[10]\ntarget wanted[3]\n\
+                h = relu(lora(relu(linear(x, n)), n, r))\nloss mse(readout(h, 3), wanted)";
+    let calculus = calculus(text);
+    let found = analyzed(&calculus, Named::Mup, Optimizer::Sgd);
+    assert!(found.class.is_maximal(), "{:?}", found.class.params);
+    let rate = |path: &str| {
+        let rate = &found.table.abc.params[found.id(path).index()].learning_rate;
+        rate.display(&calculus.graph().symbol_names()).to_string()
+    };
+    let rates = ["linear.weight", "lora.down", "lora.up", "readout.weight"].map(rate);
+    assert_eq!(rates, ["n", "n^-1 r", "n r^-1", "n^-1"]);
+}
+
+/// Branches that start at zero, in a stream of any depth: what stands behind the zeros has a gradient from the first step on.
+#[test]
+fn branches_of_zeros() {
+    let text = "scale n = 64, L = 4\ninput x[10]\ntarget wanted[3]\n\
+                def branch(x[i]) {\n param up[4*i, i], down[i, 4*i] = 0\n z[a] = relu(up[a, k] * x[k])\n\
+                y[o] = down[o, a] * z[a]\n return y }\n\
+                h = affine(x, n)\nrepeat L { h += branch(layer_norm(h)) }\nloss mse(readout(h, 3), wanted)";
+    let calculus = calculus(text);
+    for optimizer in [Optimizer::Sgd, Optimizer::Adam] {
+        let found = analyzed(&calculus, Named::Mup, optimizer);
+        assert!(found.class.is_maximal(), "{optimizer}: {:?}", found.class.params);
+        let missing = found.table.epsilon.iter().filter(|epsilon| epsilon.is_none()).count();
+        assert_eq!(missing > 0, !optimizer.has_epsilon());
     }
 }

@@ -100,6 +100,24 @@ fn specs() -> Vec<String> {
     std::iter::once(GPT2.to_owned()).chain(read).collect()
 }
 
+/// The grammar stands in two places, and says the same in both.
+#[test]
+fn the_grammar_is_documented() {
+    let grammar = |text: &str, mark: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| line.strip_prefix(mark).unwrap_or(line).trim().to_owned());
+        lines.skip_while(|line| line != "```ebnf").take_while(|line| line != "```").collect()
+    };
+    let documented = grammar(include_str!("../docs/language.md"), "");
+    assert!(documented.len() > 30);
+    assert_eq!(documented, grammar(include_str!("../src/syntax/parser.rs"), "//!"));
+}
+
+/// The comment that moves behind the brace does not unsettle the one that stood there.
+#[test]
+fn comments_around_a_brace() {
+    survives("def f(x = 3 # three\n) { # body\n return x\n}\n");
+}
+
 #[test]
 fn specs_are_read_without_errors() {
     for text in specs() {

@@ -35,7 +35,7 @@ pub struct Budget {
     pub initial: Vec<Size>,
     /// A(x), for tensors on the way to the logits.
     pub afforded: Vec<Option<Size>>,
-    /// max(|x_0|, A(x)).
+    /// max(|x_0|, A(x)); for parameters, max(|w_0|, step).
     pub reached: Vec<Size>,
     /// Per parameter: how far its entries (with its own multiplier) may move, the least that its sites can afford.
     pub steps: Vec<Size>,
@@ -48,14 +48,27 @@ impl Budget {
     pub fn new(calculus: &Calculus, abc: &Abc) -> Budget {
         let initial = calculus.initial(abc);
         let afforded = affordable(calculus, abc, &initial);
-        let reached = |(initial, afforded): (&Size, &Option<Size>)| {
-            afforded.clone().map_or_else(|| initial.clone(), |afforded| initial.clone().max(afforded))
-        };
-        let reached: Vec<Size> = initial.iter().zip(&afforded).map(reached).collect();
+        let mut reached: Vec<Size> =
+            calculus.graph().ids().map(|id| reached(calculus, id, &initial, &afforded)).collect();
         let steps = affordable_steps(calculus, abc, &afforded, &reached);
+        for (id, view) in calculus.graph().ids().zip(&calculus.shaped.view_of) {
+            let own = &mut reached[id.index()];
+            if let Some(step) = view.map(|param| &steps[param.index()]).filter(|step| *step > own) {
+                own.clone_from(step);
+            }
+        }
         let backward = calculus.backward(abc, &initial, &reached, When::Training);
         let gradient = gradients(backward, Steps::Given(&steps), calculus.seeds());
         Budget { initial, afforded, reached, steps, gradient }
+    }
+}
+
+/// max(|x_0|, A(x)); of a parameter |x_0|, for it moves by its own step and not by what its uses could take.
+fn reached(calculus: &Calculus, id: NodeId, initial: &[Size], afforded: &[Option<Size>]) -> Size {
+    let own = initial[id.index()].clone();
+    match (&calculus.shaped.view_of[id.index()], &afforded[id.index()]) {
+        (None, Some(afforded)) => own.max(afforded.clone()),
+        (_, _) => own,
     }
 }
 

@@ -65,16 +65,7 @@ pub fn bounds(shaped: &Shaped) -> Vec<Bound> {
 
 /// The nodes that the logits depend on, themselves included; the others belong to the loss.
 pub fn before_loss(graph: &Graph) -> Vec<bool> {
-    let mut before = vec![false; graph.len()];
-    let mut stack = graph.outputs.clone();
-    while let Some(id) = stack.pop() {
-        if std::mem::replace(&mut before[id.index()], true) {
-            continue;
-        }
-        stack.extend(graph.node(id).operands.iter().copied());
-        stack.extend(graph.carried(id).map(|carried| carried.next));
-    }
-    before
+    graph.ancestors(&graph.outputs)
 }
 
 struct Pull<'b> {

@@ -68,8 +68,8 @@ impl<'a> Printer<'a> {
         self.word(" {");
         self.end_line();
         self.block_start = self.out.len();
-        self.trailing_comments(body.first().map_or(end, |first| first.span.start));
         self.indent += 2;
+        self.trailing_comments(body.first().map_or(end, |first| first.span.start));
         self.statements(body, end);
         self.indent -= 2;
         self.word("}");

@@ -30,7 +30,7 @@
 //! indices    = index { "," index } ;
 //! index      = ".." | "(" NAME { NAME } ")" | NAME [ ":" product ] | expr ;
 //! NAME       = letter { letter | digit | "_" } ;
-//! NUMBER     = digits [ "." digits ] [ ( "e" | "E" ) [ "-" | "+" ] digits ] ;
+//! NUMBER     = digits [ "." digits ] [ ( "e" | "E" ) [ "-" | "+" ] digits ] ;      (exact; "_" may group digits)
 //! STRING     = '"' { any character but '"' and the end of the line } '"' ;
 //! comment    = "#" up to the end of the line ;
 //! ```

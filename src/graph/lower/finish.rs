@@ -63,6 +63,26 @@ impl<'a> Lowering<'a> {
         let mut seen = std::collections::HashSet::new();
         outputs.retain(|node| seen.insert(*node));
         self.graph.outputs = outputs;
+        self.check_behind_outputs(expr, loss);
+    }
+
+    /// Where a parameter acts on what the loss names, that is not yet the network's output, and nothing says what is.
+    fn check_behind_outputs(&mut self, expr: &Expr, loss: NodeId) {
+        let before_loss = self.graph.ancestors(&self.graph.outputs);
+        let in_loss = self.graph.ancestors(&[loss]);
+        for at in 0..self.param_nodes.len() {
+            let node = self.param_nodes[at].index();
+            if !in_loss[node] || before_loss[node] {
+                continue;
+            }
+            let param = &self.graph.params[at];
+            let error = Diagnostic::new(Stage::Names, format!("the loss uses `{}`, but no output does", param.path))
+                .at(expr.span, "the tensors named here count as the network's outputs")
+                .at(param.span, "this parameter acts on them")
+                .note("an output may be O(1) and its gradient is O(1): the sizes of all parameters are derived from that")
+                .help("name what the parameter makes of them, as in `logits = ...`, and give that to the loss");
+            self.report(error);
+        }
     }
 
     fn named_outputs(&self, expr: &'a Expr, outputs: &mut Vec<NodeId>) {
