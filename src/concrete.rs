@@ -1,7 +1,7 @@
 //! From exponents to numbers: the one door between the exact half and floating point.
 
-use crate::dim::Monomial;
-use crate::graph::ScaleSymbol;
+use crate::dim::{Dim, Monomial};
+use crate::graph::{Graph, ScaleSymbol};
 use crate::rational::Rational;
 
 /// Target values of the scale symbols; those not named keep their base value.
@@ -27,6 +27,9 @@ pub enum TargetError {
     /// Zero or negative.
     #[error("the value of `{0}` must be positive")]
     NotPositive(String),
+    /// A length would not be whole.
+    #[error("with {1} the length `{0}` is not a whole number")]
+    NotWhole(String, String),
 }
 
 impl Target {
@@ -52,6 +55,20 @@ impl Target {
         let ratios =
             values.iter().zip(scales).map(|(value, scale)| float(*value) / float(scale.base)).collect();
         Ok(Target { ratios, values })
+    }
+
+    /// Holds every length of a graph to be a positive whole number at the target values, as the language does at the base values.
+    pub fn check(&self, graph: &Graph) -> Result<(), TargetError> {
+        let whole =
+            |dim: &Dim| dim.at(&self.values).and_then(Rational::to_integer).is_some_and(|length| length > 0);
+        let shapes =
+            graph.ids().map(|id| &graph.node(id).shape).chain(graph.params.iter().map(|param| &param.shape));
+        let mut lengths = shapes.flatten().chain(graph.blocks.iter().map(|block| &block.count));
+        let Some(dim) = lengths.find(|dim| !whole(dim)) else { return Ok(()) };
+        let names = graph.symbol_names();
+        let values: Vec<_> =
+            names.iter().zip(&self.values).map(|(name, value)| format!("{name} = {value}")).collect();
+        Err(TargetError::NotWhole(dim.display(&names).to_string(), values.join(", ")))
     }
 
     /// The factor by which a power differs from its value at the base: (value / base)^exponent, over all symbols.

@@ -29,6 +29,7 @@ use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
 pub use form::Form;
+use rates::Budget;
 pub use table::ScalingTable;
 
 /// A parameterization with a name.
@@ -128,16 +129,23 @@ pub fn parameterize(
         Named::MeanField => named::mean_field(calculus),
         Named::Mup => derive::maximal_update(calculus)?,
     };
+    let budget = Budget::new(calculus, &abc);
     if named != Named::Sp {
-        rates::set_largest_stable(calculus, &mut abc, optimizer)?;
+        rates::spend(calculus, &mut abc, optimizer, &budget)?;
     }
-    Ok(complete(calculus, named, optimizer, abc))
+    Ok(complete(calculus, named, optimizer, abc, &budget))
 }
 
 /// Adds eps and weight decay, which follow from the rest: eps is compared with gradients at initialization; decay acts as learning rate
 /// times weight decay times weight, so weight decay goes like one over the learning rate.
-fn complete(calculus: &Calculus, named: Named, optimizer: Optimizer, abc: Abc) -> Parameterization {
-    let gradients = rates::entry_gradients(calculus, &abc, optimizer);
+fn complete(
+    calculus: &Calculus,
+    named: Named,
+    optimizer: Optimizer,
+    abc: Abc,
+    budget: &Budget,
+) -> Parameterization {
+    let gradients = rates::entry_gradients(calculus, &abc, optimizer, budget);
     let params = calculus.graph().param_ids();
     let trained = |param: ParamId| !calculus.graph().param(param).frozen;
     let (mut epsilon, mut weight_decay, mut untrained) = (Vec::new(), Vec::new(), Vec::new());

@@ -217,3 +217,14 @@ fn explanations_of_parameters_and_tensors() {
     assert!(stdout(&["explain", GPT2, "logits", "-p", "ntk", "-o", "sgd"]).contains("gradient"));
     assert!(json(&["explain", GPT2, "wte", "-f", "json"])["sections"].is_array());
 }
+
+/// A target must be a network that can be built: heads of 64 do not divide 1000.
+#[test]
+fn lengths_at_a_target_are_whole() {
+    for at in ["n=1000", "n=1/2", "L=3/2"] {
+        let refused = output(&["table", "specs/gpt2.mup", "--at", at], 2);
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains("is not a whole number"), "{at}: {text}");
+    }
+    assert!(stdout(&["table", "specs/gpt2.mup", "--at", "n=1024", "L=3"]).contains("n = 768 -> 1024"));
+}

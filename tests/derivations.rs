@@ -251,3 +251,20 @@ fn branches_of_zeros() {
         assert_eq!(missing > 0, !optimizer.has_epsilon());
     }
 }
+
+/// A finite code may vanish at initialization and still move by O(1) before its normalization (factorized embeddings, as in ALBERT).
+#[test]
+fn a_finite_code_before_a_normalization_is_maximal() {
+    let network = mupc::compile(
+        "scale n = 256
+         input x[10]
+         target y in 7
+         h = relu(linear(x, n) as wide)
+         code = layer_norm(gelu(linear(h, 128) as code))
+         loss cross_entropy(readout(code, 7), y)",
+    )
+    .unwrap();
+    let table = network.table(mupc::Named::Mup, mupc::Optimizer::Adam).unwrap();
+    assert!(table.notes.is_empty(), "{table}");
+    assert!(network.classify(mupc::Named::Mup, mupc::Optimizer::Adam).unwrap().learns_features());
+}

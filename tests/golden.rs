@@ -117,7 +117,9 @@ fn published_epsilons() {
     for row in rows().iter().filter(|row| row.contains_key("epsilon")) {
         let graph = mlp(3, Func::Gelu);
         let calculus = Calculus::new(&graph);
-        let found = rates::entry_gradients(&calculus, &abc(row, 3), optimizer(row));
+        let abc = abc(row, 3);
+        let found =
+            rates::entry_gradients(&calculus, &abc, optimizer(row), &rates::Budget::new(&calculus, &abc));
         for (found, expected) in found.iter().zip(per_layer(row, "epsilon", 3)) {
             assert_eq!(found.power(), Some(&power(expected.neg().unwrap())), "{}", row["name"]);
         }

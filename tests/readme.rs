@@ -38,9 +38,9 @@ fn run(arguments: &[&str]) -> Output {
 fn every_command_runs() {
     let mut count = 0;
     let all = blocks();
-    for (at, block) in all.iter().enumerate().filter(|(_, block)| block.info.starts_with("sh")) {
-        let status = block.info.split_once("status=").map_or(0, |(_, status)| status.parse().unwrap());
+    for (at, block) in all.iter().enumerate().filter(|(_, block)| block.info == "sh") {
         for line in &block.lines {
+            let status = line.split_once("# status ").map_or(0, |(_, status)| status.parse().unwrap());
             let Some(arguments) = arguments(line) else {
                 assert!(line.starts_with("cargo test"), "what is `{line}`?");
                 continue;

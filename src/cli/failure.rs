@@ -82,6 +82,9 @@ impl Failure {
                 // Any letter is one slip away from any other.
                 did_you_mean(name, names.filter(|known| name.len() > 1 || known.eq_ignore_ascii_case(name)))
             }
+            TargetError::NotWhole(..) => {
+                Some("choose values at which every length of the spec is whole".to_string())
+            }
             TargetError::Form(_) | TargetError::Twice(_) | TargetError::NotPositive(_) => None,
         };
         Failure::Other(format!("--at: {error}"), help)

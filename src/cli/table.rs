@@ -11,6 +11,9 @@ pub fn run(args: &TableArguments) -> Result<Answer, Failure> {
     let network = files::compile(&args.spec)?;
     let scales = &network.graph.scales;
     let target = Target::parse(&args.at, scales).map_err(|error| Failure::target(&error, scales))?;
+    if !args.at.is_empty() {
+        target.check(&network.graph).map_err(|error| Failure::target(&error, scales))?;
+    }
     let target = (!args.at.is_empty()).then_some(&target);
     let table = network.table_in(args.rules.parameterization, args.rules.optimizer, args.form)?;
     Ok(Answer::text(match args.format {

@@ -5,7 +5,7 @@
 //! that step divided by what the optimizer makes of the gradient. Under muP every A is 1.
 
 use super::{Failure, Unbounded};
-use crate::abc::Abc;
+use crate::abc::{Abc, ParamScaling};
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Graph, NodeId, Op, Param, ParamId};
 use crate::optimizer::Optimizer;
@@ -136,6 +136,16 @@ pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Siz
 /// Sets every learning rate to the largest stable one.
 pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, optimizer: Optimizer) -> Result<(), Failure> {
     let budget = Budget::new(calculus, abc);
+    spend(calculus, abc, optimizer, &budget)
+}
+
+/// The same with a budget that is known: a budget does not depend on learning rates.
+pub fn spend(
+    calculus: &Calculus,
+    abc: &mut Abc,
+    optimizer: Optimizer,
+    budget: &Budget,
+) -> Result<(), Failure> {
     let gradients = of_params(calculus.graph(), &budget.gradient);
     for (id, _) in calculus.graph().param_ids().filter(|(_, param)| !param.frozen) {
         let gradient = &gradients[id.index()];
@@ -190,9 +200,13 @@ fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
 
 /// What eps is compared with: the gradient of each parameter's entries at initialization (its own multiplier included), or in training where
 /// it vanishes at initialization, as behind a readout of zeros.
-pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> Vec<Size> {
-    let budget = Budget::new(calculus, abc);
+pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer, budget: &Budget) -> Vec<Size> {
     let fresh = of_params(calculus.graph(), &fresh_gradients(calculus, abc, &budget.initial));
+    if calculus.graph().param_ids().all(|(id, param)| param.frozen || !fresh[id.index()].is_zero()) {
+        let own =
+            |(gradient, scaling): (&Size, &ParamScaling)| gradient.mul(&Size::from(&scaling.multiplier));
+        return fresh.iter().zip(&abc.params).map(own).collect();
+    }
     let steps = steps_of(calculus.graph(), abc, optimizer, &fresh);
     let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
     let training = of_params(calculus.graph(), &gradients(backward, Steps::Given(&steps), calculus.seeds()));

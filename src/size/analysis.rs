@@ -88,12 +88,16 @@ impl<'g> Calculus<'g> {
         self.shaped.graph
     }
 
-    /// The largest change that a tensor may have, and whether that is its own size.
+    /// The largest change that a tensor may have. What goes into normalizations may change by its own size; without growing axes it may
+    /// vanish at initialization and still move by O(1).
     pub fn allowed(&self, id: NodeId, initial: &[Size]) -> Option<Size> {
         match &self.bounds[id.index()] {
             Bound::Unused => None,
             Bound::Absolute(size) => Some(size.clone()),
-            Bound::Relative(whole) => Some(initial[whole.index()].clone()).filter(|size| !size.is_zero()),
+            Bound::Relative(whole) if self.shaped.infinite[whole.index()] => {
+                Some(initial[whole.index()].clone()).filter(|size| !size.is_zero())
+            }
+            Bound::Relative(whole) => Some(initial[whole.index()].clone().max(Size::one())),
         }
     }
 

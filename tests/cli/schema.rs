@@ -86,7 +86,7 @@ fn check(schema: &str, value: &Value) {
 fn tables_fit_their_schema() {
     for spec in [GPT2, "specs/convnet.mup", "tests/specs/lora.mup", "tests/specs/rnn.mup"] {
         for extra in
-            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1000"], &["-p", "ntk", "--form", "symmetric"]]
+            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1024"], &["-p", "ntk", "--form", "symmetric"]]
         {
             check("docs/table.schema.json", &json(&[&["table", spec, "-f", "json"], extra].concat()));
         }
