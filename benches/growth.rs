@@ -8,20 +8,19 @@ mod families;
 #[path = "networks/stages.rs"]
 mod stages;
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use families::FAMILIES;
 use mupc::optimizer::Optimizer;
-use mupc::parameterization::verdict::classify;
 use mupc::parameterization::{Named, ScalingTable, parameterize};
 use mupc::prelude;
-use mupc::size::analysis::{Calculus, analyze};
+use mupc::size::analysis::Calculus;
 
+const RUNS: usize = 5;
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
 /// The stages, in order.
-const NAMES: [&str; 7] = ["parse", "lower", "sums", "derive", "analyze", "classify", "table"];
+const NAMES: [&str; 5] = ["parse", "lower", "sums", "derive", "table"];
 
 /// How long each stage took.
 struct Stages {
@@ -49,7 +48,7 @@ fn main() {
     println!("{}", NAMES.map(|name| format!("{name:>10}")).concat());
     for family in FAMILIES {
         if only.as_ref().is_none_or(|only| family.name.contains(only.as_str())) {
-            let found = SIZES.map(|size| measure(&family.text(size)));
+            let found = SIZES.map(|size| shortest(&family.text(size)));
             found.iter().for_each(|stages| println!("{:<30}{}", family.name, row(stages)));
             println!("{:<30}{}", "  growth from 10 k to 100 k", ratios(&found[1], &found[2]));
         }
@@ -76,18 +75,26 @@ fn timed<T>(time: &mut Duration, f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Compiles a text, derives muP for Adam, and classifies it.
+/// The shortest time of every stage in several runs: other programs can only add to it.
+fn shortest(text: &str) -> Stages {
+    let mut best = measure(text);
+    for _ in 1..RUNS {
+        let next = measure(text);
+        best.times = std::array::from_fn(|at| best.times[at].min(next.times[at]));
+    }
+    best
+}
+
+/// Compiles a text, derives muP for Adam, checks it and names everything.
 fn measure(text: &str) -> Stages {
     prelude::files();
     let mut times = [Duration::ZERO; NAMES.len()];
-    let [parsing, lowering, sums, deriving, analyzing, classifying, table] = &mut times;
+    let [parsing, lowering, sums, deriving, table] = &mut times;
     let tree = timed(parsing, || stages::parse(text));
     let graph = timed(lowering, || stages::graph(&tree, text.len()));
     let calculus = timed(sums, || Calculus::new(&graph));
     let found = timed(deriving, || parameterize(&calculus, Named::Mup, Optimizer::Adam));
     let found = found.unwrap_or_else(|failure| panic!("{failure:?}"));
-    let sizes = timed(analyzing, || analyze(&calculus, Rc::clone(&found.abc), Optimizer::Adam));
-    timed(classifying, || classify(&calculus, &sizes));
     timed(table, || ScalingTable::new(&calculus, &found));
     Stages { operations: graph.len(), times }
 }

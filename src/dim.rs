@@ -16,7 +16,7 @@ use crate::rational::{Exponent, Rational};
 pub struct Symbol(pub u16);
 
 /// A product of powers of scale symbols, sorted by symbol, without zero powers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Monomial(SmallVec<[(Symbol, Exponent); 1]>);
 
 impl Monomial {
@@ -51,11 +51,17 @@ impl Monomial {
 
     /// Product; `None` if an exponent does not fit.
     pub fn mul(&self, other: &Monomial) -> Option<Monomial> {
+        if other.is_one() {
+            return Some(self.clone());
+        }
         self.combine(other, Rational::add, Some)
     }
 
     /// Quotient; `None` if an exponent does not fit.
     pub fn div(&self, other: &Monomial) -> Option<Monomial> {
+        if other.is_one() {
+            return Some(self.clone());
+        }
         self.combine(other, Rational::sub, Rational::neg)
     }
 
@@ -105,6 +111,13 @@ impl Monomial {
     /// Writes it with the given symbol names, `n^3/2 L^-1`; `1` if empty.
     pub fn display<'a>(&'a self, names: &'a [String]) -> DisplayMonomial<'a> {
         DisplayMonomial { monomial: self, names, between: " " }
+    }
+}
+
+/// Cloned more than anything else: as one block of memory.
+impl Clone for Monomial {
+    fn clone(&self) -> Self {
+        Monomial(SmallVec::from_slice(&self.0))
     }
 }
 

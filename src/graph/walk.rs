@@ -5,8 +5,6 @@
 //! repetition, so that nested blocks cost what they change, never the product of their repetitions. After [`MOST_WALKS`] times
 //! the graph's length the reading must settle, so that a walk is linear whatever goes round.
 
-use std::collections::HashMap;
-
 use super::{Block, BlockId, Graph, NodeId};
 
 /// How often each node is walked on average before blocks must settle.
@@ -69,7 +67,7 @@ pub trait Semantics {
 /// Gives every node its meaning, in topological order.
 pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S::Value>, S::Error> {
     let mut values: Vec<S::Value> = Vec::with_capacity(graph.len());
-    let ends = block_ends(graph);
+    let ends = Places::new(graph, |block| block.nodes.end);
     let mut patience = Patience::new(graph);
     let mut at = 0;
     while at < graph.len() {
@@ -80,7 +78,7 @@ pub fn interpret<S: Semantics>(graph: &Graph, semantics: &mut S) -> Result<Vec<S
         }
         at += 1;
         patience.walk();
-        for &id in ends.get(&at).map_or(&[][..], Vec::as_slice) {
+        for &id in ends.at(at) {
             let block = graph.block(id);
             let again = match patience.with(id) {
                 Some(true) => semantics.repeat(graph, id, block, &mut values),
@@ -130,7 +128,7 @@ pub fn backpropagate<A: Adjoint>(
     adjoint: &mut A,
     mut gradients: Vec<A::Value>,
 ) -> Vec<A::Value> {
-    let starts = block_starts(graph);
+    let starts = Places::new(graph, |block| block.nodes.start);
     let mut patience = Patience::new(graph);
     let mut at = graph.len();
     while at > 0 {
@@ -144,7 +142,7 @@ pub fn backpropagate<A: Adjoint>(
             adjoint.join(&mut gradients[graph.node(id).operands[operand].index()], contribution);
         }
         patience.walk();
-        for &block in starts.get(&at).map_or(&[][..], Vec::as_slice) {
+        for &block in starts.at(at) {
             let again = match patience.with(block) {
                 Some(true) => adjoint.repeat(block, graph.block(block), &mut gradients),
                 Some(false) => adjoint.settle(block, graph.block(block), &mut gradients),
@@ -159,20 +157,29 @@ pub fn backpropagate<A: Adjoint>(
     gradients
 }
 
-/// The blocks that start at each node, innermost first.
-fn block_starts(graph: &Graph) -> HashMap<usize, Vec<BlockId>> {
-    let mut starts = HashMap::<usize, Vec<BlockId>>::new();
-    for id in (0..graph.blocks.len() as u32).rev().map(BlockId) {
-        starts.entry(graph.block(id).nodes.start as usize).or_default().push(id);
-    }
-    starts
+/// The blocks at each place between nodes, innermost first.
+struct Places {
+    /// Per place: how many blocks stand at the places before it.
+    before: Vec<u32>,
+    blocks: Vec<BlockId>,
 }
 
-/// The blocks that end before each node, innermost first.
-fn block_ends(graph: &Graph) -> HashMap<usize, Vec<BlockId>> {
-    let mut ends = HashMap::<usize, Vec<BlockId>>::new();
-    for id in (0..graph.blocks.len() as u32).rev().map(BlockId) {
-        ends.entry(graph.block(id).nodes.end as usize).or_default().push(id);
+impl Places {
+    /// Sorts blocks by place. Blocks are numbered in the order of their first nodes, so that inner ones have higher numbers.
+    fn new(graph: &Graph, place: impl Fn(&Block) -> u32) -> Places {
+        let mut before = vec![0; graph.len() + 2];
+        for block in &graph.blocks {
+            before[place(block) as usize + 1] += 1;
+        }
+        for at in 1..before.len() {
+            before[at] += before[at - 1];
+        }
+        let mut blocks: Vec<BlockId> = (0..graph.blocks.len() as u32).rev().map(BlockId).collect();
+        blocks.sort_by_key(|id| place(graph.block(*id)));
+        Places { before, blocks }
     }
-    ends
+
+    fn at(&self, place: usize) -> &[BlockId] {
+        &self.blocks[self.before[place] as usize..self.before[place + 1] as usize]
+    }
 }

@@ -256,6 +256,8 @@ pub fn random(length: &Monomial) -> Size {
 
 /// N^(1/2) max(1, (N/M)^(1/2)): what a random M x N matrix does to a vector aligned with it.
 pub fn aligned(fan_in: &Monomial, fan_out: &Monomial) -> Size {
-    let excess = Size::from(fan_in).div(&Size::from(fan_out)).max(Size::one());
-    Size::from(fan_in).mul(&excess).pow(Rational::HALF)
+    match fan_in > fan_out {
+        false => random(fan_in),
+        true => Size::from(fan_in).div(&random(fan_out)),
+    }
 }
