@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::dim::Monomial;
 use crate::graph::NodeId;
-use crate::optimizer::Optimizer;
-use crate::rational::Rational;
+use crate::optimizer::step::StepLaw;
 
 /// How one parameter scales.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,9 +27,9 @@ pub struct ParamScaling {
 
 impl ParamScaling {
     /// The gauge shift a -> a + t for multiplier n^-t: multiplier times `factor`, init over `factor`, learning rate corrected as the
-    /// optimizer's step demands: factor^-2 for gradient descent, factor^-1 for entrywise-normalized steps. `None` on overflow.
-    pub fn shift(&self, factor: &Monomial, optimizer: Optimizer) -> Option<ParamScaling> {
-        let rate_power = Rational::ONE.add(optimizer.gradient_power())?;
+    /// optimizer's step demands: factor^-2 for gradient descent, factor^-1 for normalized steps, none for relative ones. `None` on overflow.
+    pub fn shift(&self, factor: &Monomial, law: &StepLaw) -> Option<ParamScaling> {
+        let rate_power = law.gauge_power();
         Some(ParamScaling {
             multiplier: self.multiplier.mul(factor)?,
             init_std: self.init_std.div(factor)?,
@@ -39,8 +38,8 @@ impl ParamScaling {
     }
 
     /// The equivalent scaling without a multiplier.
-    pub fn canonical(&self, optimizer: Optimizer) -> Option<ParamScaling> {
-        self.shift(&Monomial::one().div(&self.multiplier)?, optimizer)
+    pub fn canonical(&self, law: &StepLaw) -> Option<ParamScaling> {
+        self.shift(&Monomial::one().div(&self.multiplier)?, law)
     }
 }
 
@@ -51,21 +50,24 @@ pub struct Abc {
     pub params: Vec<ParamScaling>,
     /// Multipliers in front of contractions; those not listed are 1.
     pub contractions: BTreeMap<NodeId, Monomial>,
+    /// Multipliers in front of terms of sums (the branches of residual streams), by sum and place of the term; those not listed are 1.
+    pub branches: BTreeMap<(NodeId, usize), Monomial>,
 }
 
 impl Abc {
     /// Everything 1.
     pub fn unit(params: usize) -> Abc {
-        Abc { params: vec![ParamScaling::default(); params], contractions: BTreeMap::new() }
+        Abc { params: vec![ParamScaling::default(); params], ..Abc::default() }
     }
 
     /// The same function at every step, with the multiplier of every single parameter moved elsewhere? Both must also agree in front of
     /// contractions.
-    pub fn same_as(&self, other: &Abc, optimizer: Optimizer) -> bool {
+    pub fn same_as(&self, other: &Abc, laws: &[StepLaw]) -> bool {
         let canonical = |abc: &Abc| -> Option<Vec<_>> {
-            abc.params.iter().map(|scaling| scaling.canonical(optimizer)).collect()
+            abc.params.iter().zip(laws).map(|(scaling, law)| scaling.canonical(law)).collect()
         };
         let ours = canonical(self);
-        ours.is_some() && ours == canonical(other) && self.contractions == other.contractions
+        let fronts = self.contractions == other.contractions && self.branches == other.branches;
+        ours.is_some() && ours == canonical(other) && fronts
     }
 }

@@ -89,8 +89,8 @@ pub fn explain(
 ) -> Result<Explanation, UnknownSubject> {
     let graph = calculus.graph();
     let subject = subject(calculus, name)?;
-    let sizes = analyze(calculus, found.abc.clone(), found.optimizer);
-    let title = |what: &str| format!("{what} under {} with {}", found.named, found.optimizer);
+    let sizes = analyze(calculus, found.abc.clone(), found.plan.clone());
+    let title = |what: &str| format!("{what} under {} with {}", found.scheme, found.plan);
     Ok(match subject {
         Subject::Param(param) => Explanation {
             title: title(&graph.param(param).path),

@@ -47,9 +47,9 @@ pub mod source;
 pub mod syntax;
 
 pub use loader::Loader;
-pub use network::{Network, compile, compile_with};
-pub use optimizer::Optimizer;
-pub use parameterization::{Form, Named, ScalingTable};
+pub use network::{Network, Question, compile, compile_with};
+pub use optimizer::{Optimizer, Plan};
+pub use parameterization::{Form, Named, ScalingTable, Scheme};
 
 /// The README's program, run as a test.
 #[cfg(doctest)]

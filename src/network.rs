@@ -7,12 +7,47 @@ use crate::explain::{Explanation, explain};
 use crate::graph::Graph;
 use crate::graph::lower::{Program, Unit, lower};
 use crate::loader::{Loader, NoFiles, load};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Decay, Plan};
 use crate::parameterization::findings::Findings;
-use crate::parameterization::{Failure, Form, Named, Parameterization, ScalingTable, parameterize};
+use crate::parameterization::{Failure, Form, Parameterization, ScalingTable, Scheme, parameterize};
 use crate::prelude;
 use crate::size::analysis::Calculus;
+use crate::size::change::Convention;
 use crate::source::SourceMap;
+
+/// What is asked of a network: whose rules, for which optimizers, under which conventions, written how.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Whose rules.
+    pub scheme: Scheme,
+    /// For which optimizers.
+    pub plan: Plan,
+    /// How weight decay acts.
+    pub decay: Decay,
+    /// On what the literature splits.
+    pub convention: Convention,
+    /// Where the factors stand.
+    pub form: Form,
+}
+
+impl Question {
+    /// With the default conventions.
+    pub fn new(scheme: impl Into<Scheme>, plan: impl Into<Plan>) -> Question {
+        Question {
+            scheme: scheme.into(),
+            plan: plan.into(),
+            decay: Decay::default(),
+            convention: Convention::default(),
+            form: Form::default(),
+        }
+    }
+}
+
+impl<S: Into<Scheme>, P: Into<Plan>> From<(S, P)> for Question {
+    fn from((scheme, plan): (S, P)) -> Question {
+        Question::new(scheme, plan)
+    }
+}
 
 /// A spec that compiled.
 #[derive(Clone, Debug)]
@@ -29,9 +64,25 @@ impl Network {
         Calculus::new(&self.graph)
     }
 
+    /// The same for a parameterization: one with an exponent of depth lets numbers of repetitions grow.
+    pub fn calculus_for(&self, question: &Question) -> Calculus<'_> {
+        let calculus = match question.scheme.alpha {
+            Some(_) => Calculus::deep(&self.graph),
+            None => Calculus::new(&self.graph),
+        };
+        calculus.with_convention(question.convention)
+    }
+
     /// Multipliers, initializations and learning rates, by parameter id.
-    pub fn parameterize(&self, named: Named, optimizer: Optimizer) -> Result<Parameterization, Diagnostics> {
-        parameterize(&self.calculus(), named, optimizer).map_err(|failure| self.failed(&failure))
+    pub fn parameterize(&self, question: impl Into<Question>) -> Result<Parameterization, Diagnostics> {
+        let question = question.into();
+        self.answer(&self.calculus_for(&question), &question)
+    }
+
+    fn answer(&self, calculus: &Calculus, question: &Question) -> Result<Parameterization, Diagnostics> {
+        let found = parameterize(calculus, question.scheme, question.plan.clone());
+        let found = found.map_err(|failure| self.failed(&failure))?;
+        Ok(question.form.apply(calculus, &found.with_decay(calculus, question.decay)))
     }
 
     /// The scaling table. Its `Display` is stable, so a test may compare it with a kept text.
@@ -45,37 +96,63 @@ impl Network {
     /// assert_eq!(table.parameters[1].init_std.display(&table.symbols()).to_string(), "n^-1");
     /// # Ok::<(), mupc::diagnostic::Diagnostics>(())
     /// ```
-    pub fn table(&self, named: Named, optimizer: Optimizer) -> Result<ScalingTable, Diagnostics> {
-        self.table_in(named, optimizer, Form::Native)
+    pub fn table(
+        &self,
+        scheme: impl Into<Scheme>,
+        plan: impl Into<Plan>,
+    ) -> Result<ScalingTable, Diagnostics> {
+        self.table_of(Question::new(scheme, plan))
     }
 
     /// The scaling table in one of its equivalent forms.
     pub fn table_in(
         &self,
-        named: Named,
-        optimizer: Optimizer,
+        scheme: impl Into<Scheme>,
+        plan: impl Into<Plan>,
         form: Form,
     ) -> Result<ScalingTable, Diagnostics> {
-        let found = self.parameterize(named, optimizer)?;
-        let calculus = self.calculus();
-        Ok(ScalingTable::new(&calculus, &form.apply(&calculus, &found)))
+        self.table_of(Question { form, ..Question::new(scheme, plan) })
     }
 
-    /// The verdict on a named parameterization. Its `Display` is stable as well.
-    pub fn classify(&self, named: Named, optimizer: Optimizer) -> Result<Findings, Diagnostics> {
-        let found = self.parameterize(named, optimizer)?;
-        Ok(Findings::new(&self.calculus(), &found))
+    /// The scaling table that answers a question.
+    pub fn table_of(&self, question: impl Into<Question>) -> Result<ScalingTable, Diagnostics> {
+        let question = question.into();
+        let calculus = self.calculus_for(&question);
+        Ok(ScalingTable::new(&calculus, &self.answer(&calculus, &question)?))
+    }
+
+    /// The verdict on a parameterization. Its `Display` is stable as well.
+    pub fn classify(
+        &self,
+        scheme: impl Into<Scheme>,
+        plan: impl Into<Plan>,
+    ) -> Result<Findings, Diagnostics> {
+        self.classify_of(Question::new(scheme, plan))
+    }
+
+    /// The verdict that answers a question.
+    pub fn classify_of(&self, question: impl Into<Question>) -> Result<Findings, Diagnostics> {
+        let question = question.into();
+        let calculus = self.calculus_for(&question);
+        Ok(Findings::new(&calculus, &self.answer(&calculus, &question)?))
     }
 
     /// Why a parameter or tensor scales as it does, step by step.
     pub fn explain(
         &self,
-        named: Named,
-        optimizer: Optimizer,
+        scheme: impl Into<Scheme>,
+        plan: impl Into<Plan>,
         subject: &str,
     ) -> Result<Explanation, Diagnostics> {
-        let found = self.parameterize(named, optimizer)?;
-        explain(&self.calculus(), &found, subject).map_err(|unknown| {
+        self.explain_of(Question::new(scheme, plan), subject)
+    }
+
+    /// The reasons that answer a question.
+    pub fn explain_of(&self, question: impl Into<Question>, subject: &str) -> Result<Explanation, Diagnostics> {
+        let question = question.into();
+        let calculus = self.calculus_for(&question);
+        let found = self.answer(&calculus, &question)?;
+        explain(&calculus, &found, subject).map_err(|unknown| {
             let message = format!("the network has no parameter or tensor `{}`", unknown.name);
             let help = unknown.hint.unwrap_or_else(|| "`mupc graph` names them all".to_string());
             let item = Diagnostic::new(Stage::Names, message).help(help);

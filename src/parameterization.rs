@@ -5,6 +5,7 @@
 
 pub mod assumptions;
 pub mod conflict;
+pub mod depth;
 pub mod derive;
 mod failure;
 pub mod findings;
@@ -12,88 +13,48 @@ pub mod form;
 pub mod global;
 pub mod mend;
 pub mod named;
+pub mod pattern;
 pub mod rates;
+pub mod scheme;
 pub mod table;
 pub mod verdict;
 
-use std::fmt;
 use std::rc::Rc;
-use std::str::FromStr;
 
 use crate::abc::Abc;
 use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
-use crate::optimizer::Optimizer;
+use crate::optimizer::step::{Ambiguous, StepLaw, ambiguous};
+use crate::optimizer::{Decay, Plan};
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
 pub use form::Form;
 use rates::Budget;
+pub use scheme::{Named, Scheme};
 pub use table::ScalingTable;
-
-/// A parameterization with a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Named {
-    /// Standard parameterization: what frameworks do without further thought.
-    Sp,
-    /// Neural-tangent parameterization.
-    Ntk,
-    /// Mean-field parameterization.
-    MeanField,
-    /// Maximal-update parameterization.
-    Mup,
-}
-
-impl Named {
-    /// Every one, by its name on the command line.
-    pub const ALL: [Named; 4] = [Named::Sp, Named::Ntk, Named::MeanField, Named::Mup];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Named::Sp => "sp",
-            Named::Ntk => "ntk",
-            Named::MeanField => "mean-field",
-            Named::Mup => "mup",
-        }
-    }
-}
-
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Not the name of a parameterization.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown parameterization `{0}`; known are sp, ntk, mean-field, mup")]
-pub struct UnknownParameterization(String);
-
-impl FromStr for Named {
-    type Err = UnknownParameterization;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let known = Named::ALL.into_iter().find(|named| named.name() == name);
-        known.ok_or_else(|| UnknownParameterization(name.to_string()))
-    }
-}
 
 /// A graph's scaling table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameterization {
     /// Whose rules.
-    pub named: Named,
-    /// For which optimizer.
-    pub optimizer: Optimizer,
+    pub scheme: Scheme,
+    /// For which optimizers.
+    pub plan: Plan,
+    /// The laws of their steps, per parameter.
+    pub laws: Rc<[StepLaw]>,
+    /// How weight decay acts.
+    pub decay: Decay,
     /// Where the factors stand.
     pub form: Form,
     /// Multipliers, initializations, learning rates.
     pub abc: Rc<Abc>,
     /// Per parameter: how eps must scale; none without a gradient or with an optimizer that has none.
     pub epsilon: Vec<Option<Monomial>>,
-    /// Per parameter: how weight decay must scale (coupled to the learning rate, as in AdamW); none if frozen.
+    /// Per parameter: the gradient of its entries that eps is compared with.
+    pub gradient: Vec<Option<Monomial>>,
+    /// Per parameter: how weight decay must scale; none if frozen.
     pub weight_decay: Vec<Option<Monomial>>,
     /// Parameters that no gradient reaches: any learning rate will do.
     pub untrained: Vec<ParamId>,
@@ -115,56 +76,95 @@ pub enum Failure {
     Conflict(Box<Conflict>),
     /// A size is zero or beyond every power.
     Unbounded(Unbounded),
+    /// An optimizer would have to choose which matrix a parameter is.
+    Ambiguous(Ambiguous),
 }
 
-/// The scaling table of a graph under a named parameterization.
+/// The scaling table of a graph under a named parameterization. Under one with a depth exponent the calculus must be
+/// [`Calculus::deep`].
 pub fn parameterize(
     calculus: &Calculus,
-    named: Named,
-    optimizer: Optimizer,
+    scheme: impl Into<Scheme>,
+    plan: impl Into<Plan>,
 ) -> Result<Parameterization, Failure> {
-    let mut abc = match named {
+    let (scheme, plan) = (scheme.into(), plan.into());
+    if let Some(found) = ambiguous(&calculus.shaped, &plan) {
+        return Err(Failure::Ambiguous(found));
+    }
+    let laws = calculus.laws(&plan);
+    let mut abc = match scheme.named.width() {
         Named::Sp => named::sp(calculus),
         Named::Ntk => named::ntk(calculus),
         Named::MeanField => named::mean_field(calculus),
-        Named::Mup => derive::maximal_update(calculus)?,
+        Named::Mup | Named::DepthMup | Named::CompleteP => derive::maximal_update(calculus)?,
     };
-    let budget = Budget::new(calculus, &abc);
-    if named != Named::Sp {
-        rates::spend(calculus, &mut abc, optimizer, &budget)?;
+    if let Some(alpha) = scheme.alpha {
+        depth::multiply_branches(calculus, &mut abc, alpha);
     }
-    Ok(complete(calculus, named, optimizer, abc, &budget))
+    let budget = Budget::new(calculus, &abc);
+    if scheme.named != Named::Sp {
+        rates::spend(calculus, &mut abc, &laws, &budget)?;
+    }
+    Ok(complete(calculus, scheme, plan, laws, abc, &budget))
 }
 
-/// Adds eps and weight decay, which follow from the rest: eps is compared with gradients at initialization; decay acts as learning rate
-/// times weight decay times weight, so weight decay goes like one over the learning rate.
+/// Adds eps and weight decay, which follow from the rest: eps is compared with gradients at initialization, weight decay with the
+/// learning rate or the gradient.
 fn complete(
     calculus: &Calculus,
-    named: Named,
-    optimizer: Optimizer,
+    scheme: Scheme,
+    plan: Plan,
+    laws: Vec<StepLaw>,
     abc: Abc,
     budget: &Budget,
 ) -> Parameterization {
-    let gradients = rates::entry_gradients(calculus, &abc, optimizer, budget);
-    let params = calculus.graph().param_ids();
+    let gradients = rates::entry_gradients(calculus, &abc, &laws, budget);
     let trained = |param: ParamId| !calculus.graph().param(param).frozen;
-    let (mut epsilon, mut weight_decay, mut untrained) = (Vec::new(), Vec::new(), Vec::new());
-    for (id, _) in params {
+    let (mut epsilon, mut untrained) = (Vec::new(), Vec::new());
+    for (id, _) in calculus.graph().param_ids() {
         let gradient = gradients[id.index()].power().filter(|_| trained(id));
-        epsilon.push(gradient.filter(|_| optimizer.has_epsilon()).cloned());
-        let rate = &abc.params[id.index()].learning_rate;
-        weight_decay.push(Monomial::one().div(rate).filter(|_| trained(id)));
+        let weight = &abc.params[id.index()].init_std;
+        epsilon.push(gradient.and_then(|gradient| laws[id.index()].epsilon(gradient, weight)));
         if trained(id) && gradients[id.index()] == Size::Zero {
             untrained.push(id);
         }
     }
-    Parameterization {
-        named,
-        optimizer,
+    let gradient = gradients.iter().map(|size| size.power().cloned()).collect();
+    let found = Parameterization {
+        scheme,
+        plan,
+        laws: laws.into(),
+        decay: Decay::default(),
         form: Form::Native,
         abc: Rc::new(abc),
         epsilon,
-        weight_decay,
+        gradient,
+        weight_decay: Vec::new(),
         untrained,
+    };
+    found.with_decay(calculus, Decay::default())
+}
+
+impl Parameterization {
+    /// The same with weight decay that acts in another way.
+    pub fn with_decay(mut self, calculus: &Calculus, decay: Decay) -> Parameterization {
+        self.decay = decay;
+        let own = |(id, param): (ParamId, &crate::graph::Param)| {
+            if param.frozen { None } else { self.decay_of(id) }
+        };
+        self.weight_decay = calculus.graph().param_ids().map(own).collect();
+        self
+    }
+
+    /// The power that keeps the effect of decay on a parameter: one over the rate, nothing, or gradient over weight.
+    fn decay_of(&self, id: ParamId) -> Option<Monomial> {
+        let (scaling, law) = (&self.abc.params[id.index()], &self.laws[id.index()]);
+        match self.decay {
+            Decay::Independent => Some(Monomial::one()),
+            Decay::Coupled if law.gradient_power.is_zero() => {
+                self.gradient[id.index()].as_ref()?.div(&scaling.init_std)
+            }
+            Decay::Coupled | Decay::Decoupled => Monomial::one().div(&scaling.learning_rate),
+        }
     }
 }

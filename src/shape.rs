@@ -3,6 +3,8 @@
 //! Nothing is declared: fan-in, fan-out and block axes are read off the labels of the einsum in which a parameter stands.
 //! Only powers count here; the number in front of a dim never enters an exponent.
 
+pub mod stream;
+
 use smallvec::SmallVec;
 
 use crate::dim::{Dim, Monomial};

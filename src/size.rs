@@ -5,6 +5,7 @@
 //!
 //! | table | of | section |
 //! |---|---|---|
+//! | [`repetition`] | residual streams under a growing number of repetitions | TP-VI section 4 |
 //! | [`parity`] | sign symmetries, which decide between N^(1/2) and N | TP-I "Gaussian matrices are mean zero" |
 //! | [`forward`] | x_0, the values at initialization | TP-IV section 3, Spectral section 3 |
 //! | [`backward`] | G, the gradients, fresh and in training | TP-IV section 3, TP-IVb section 2 |
@@ -21,6 +22,7 @@ pub mod elementwise;
 pub mod forward;
 pub mod parity;
 pub mod reachability;
+pub mod repetition;
 pub mod target;
 pub mod term;
 

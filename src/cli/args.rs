@@ -9,9 +9,15 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
+use super::failure::Failure;
 use crate::diagnostic::nearest;
-use crate::optimizer::Optimizer;
-use crate::parameterization::{Form, Named};
+use crate::graph::Graph;
+use crate::network::Question;
+use crate::optimizer::{Decay, Optimizer, Plan};
+use crate::parameterization::pattern::matching;
+use crate::parameterization::{Form, Named, Scheme};
+use crate::rational::Rational;
+use crate::size::change::{Alignment, Convention, Readout};
 
 /// A compiler for neural-network parameterizations: from a short spec to exact scaling exponents.
 #[derive(Debug, Parser)]
@@ -56,14 +62,102 @@ pub enum Task {
 }
 
 /// Which rules to follow.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Rules {
     /// The parameterization.
     #[arg(short, long, value_name = "NAME", default_value = "mup", value_parser = named())]
     pub parameterization: Named,
-    /// The optimizer.
-    #[arg(short, long, value_name = "NAME", default_value = "adam", value_parser = optimizer())]
+    /// The optimizer; again with a pattern of parameters for those that have another one, as in `-o adam -o 'h.*.weight=muon'`.
+    #[arg(short, long, value_name = "[PATTERN=]NAME", default_value = "adam")]
+    pub optimizer: Vec<OptimizerChoice>,
+    /// Let numbers of repetitions grow, with L^-ALPHA in front of every branch of a residual stream; 0 is standard depth.
+    #[arg(long, value_name = "ALPHA", value_parser = exponent, allow_negative_numbers = true)]
+    pub alpha: Option<Rational>,
+    /// Whether updates line up with activations over the whole fan-in (Everett et al. 2024).
+    #[arg(long, value_enum, default_value = "full")]
+    pub alignment: AlignmentChoice,
+    /// Whether a readout's initial weights line up with changed features: strict Tensor-Programs stability, or loose.
+    #[arg(long, value_enum, default_value = "strict")]
+    pub readout: ReadoutChoice,
+    /// How weight decay acts.
+    #[arg(long, value_name = "KIND", default_value = "decoupled", value_parser = decay())]
+    pub decay: Decay,
+}
+
+/// An optimizer, for all parameters or for those that match a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptimizerChoice {
+    /// Which parameters; all that nothing else is said of if absent.
+    pub pattern: Option<String>,
+    /// Their optimizer.
     pub optimizer: Optimizer,
+}
+
+impl FromStr for OptimizerChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (pattern, name) = match text.rsplit_once('=') {
+            Some((pattern, name)) => (Some(pattern.to_string()), name),
+            None => (None, text),
+        };
+        let known = || nearest(name, Optimizer::ALL.map(Optimizer::name).iter().copied());
+        let hint = |error: crate::optimizer::UnknownOptimizer| match known() {
+            Some(near) => format!("{error}; did you mean `{near}`?"),
+            None => error.to_string(),
+        };
+        Ok(OptimizerChoice { pattern, optimizer: name.parse().map_err(hint)? })
+    }
+}
+
+/// Conventions on the alignment of updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AlignmentChoice {
+    /// Coherent over the whole fan-in.
+    Full,
+    /// As good as independent.
+    None,
+}
+
+/// Conventions on readouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReadoutChoice {
+    /// They line up.
+    Strict,
+    /// They do not.
+    Loose,
+}
+
+fn exponent(text: &str) -> Result<Rational, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number such as 1/2, 0.5 or 1"))
+}
+
+impl Rules {
+    /// The question that the arguments ask of a network.
+    pub fn question(&self, graph: &Graph) -> Result<Question, Failure> {
+        let mut scheme = Scheme::from(self.parameterization);
+        scheme.alpha = self.alpha.or(scheme.alpha);
+        let mut plan = Plan::from(Optimizer::Adam);
+        for choice in &self.optimizer {
+            match &choice.pattern {
+                None => plan.default = choice.optimizer,
+                Some(pattern) => {
+                    let params = matching(graph, pattern).map_err(|error| Failure::new(error.to_string()))?;
+                    plan.of.extend(params.into_iter().map(|param| (param, choice.optimizer)));
+                }
+            }
+        }
+        let alignment = match self.alignment {
+            AlignmentChoice::Full => Alignment::Full,
+            AlignmentChoice::None => Alignment::None,
+        };
+        let readout = match self.readout {
+            ReadoutChoice::Strict => Readout::Aligned,
+            ReadoutChoice::Loose => Readout::Independent,
+        };
+        let convention = Convention { alignment, readout };
+        Ok(Question { decay: self.decay, convention, ..Question::new(scheme, plan) })
+    }
 }
 
 const TABLE: &str = "\
@@ -71,6 +165,8 @@ Examples:
   mupc table gpt2.mup
   mupc table gpt2.mup --at n=4096 --at L=24        factors between the base and a larger model
   mupc table gpt2.mup --form output-multiplier     as microsoft/mup writes it
+  mupc table gpt2.mup -p complete-p                 width and depth together
+  mupc table gpt2.mup -o adam -o 'h.*.weight=muon'  Muon for the matrices inside, Adam elsewhere
   mupc table gpt2.mup --format json | jq '.parameters[] | {name, learning_rate}'";
 
 /// Arguments of `table`.
@@ -144,6 +240,7 @@ pub enum ReportFormat {
 const CLASSIFY: &str = "\
 Examples:
   mupc classify gpt2.mup -p mup -o adam
+  mupc classify gpt2.mup -p mup --alpha 0          what standard depth does when L grows
   mupc classify gpt2.mup -p sp -o adam || echo 'not a stable parameterization'
   mupc classify gpt2.mup -p ntk -o sgd --format json | jq .verdict";
 
@@ -243,8 +340,8 @@ fn named() -> impl TypedValueParser<Value = Named> {
     one_of(Named::ALL.map(Named::name))
 }
 
-fn optimizer() -> impl TypedValueParser<Value = Optimizer> {
-    one_of(Optimizer::ALL.map(|(name, _)| name))
+fn decay() -> impl TypedValueParser<Value = Decay> {
+    one_of(Decay::ALL.map(Decay::name))
 }
 
 fn form() -> impl TypedValueParser<Value = Form> {

@@ -22,8 +22,9 @@ pub fn run(args: &GraphArguments) -> Result<Answer, Failure> {
 }
 
 fn sizes(network: &Network, args: &GraphArguments) -> Result<Sizes, Failure> {
-    let found = network.parameterize(args.rules.parameterization, args.rules.optimizer)?;
-    Ok(analyze(&network.calculus(), found.abc, args.rules.optimizer))
+    let question = args.rules.question(&network.graph)?;
+    let found = network.parameterize(question.clone())?;
+    Ok(analyze(&network.calculus_for(&question), found.abc, question.plan))
 }
 
 fn drawn(graph: &Graph, sizes: Option<&Sizes>, args: &GraphArguments) -> String {

@@ -4,6 +4,7 @@ use super::args::{TableArguments, TableFormat};
 use super::failure::{Answer, Failure};
 use super::files;
 use crate::concrete::Target;
+use crate::network::Question;
 use crate::report::{table_csv, table_json, table_latex, table_markdown, table_text};
 
 /// Derives and prints a scaling table.
@@ -15,7 +16,8 @@ pub fn run(args: &TableArguments) -> Result<Answer, Failure> {
         target.check(&network.graph).map_err(|error| Failure::target(&error, scales))?;
     }
     let target = (!args.at.is_empty()).then_some(&target);
-    let table = network.table_in(args.rules.parameterization, args.rules.optimizer, args.form)?;
+    let question = Question { form: args.form, ..args.rules.question(&network.graph)? };
+    let table = network.table_of(question)?;
     Ok(Answer::text(match args.format {
         TableFormat::Text => table_text::text(&table, table_text::TextOptions { target, names: args.names }),
         TableFormat::Markdown => table_markdown::markdown(&table, target),

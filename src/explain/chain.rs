@@ -7,7 +7,6 @@ use crate::graph::{Graph, NodeId, Op};
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes};
 use crate::size::backward::When;
-use crate::size::forward::Forward;
 use crate::size::term::{Quantity, Record, Rule, Term};
 
 /// A size that is to be explained.
@@ -63,8 +62,7 @@ impl<'a, 'g> Chain<'a, 'g> {
         let (calculus, sizes) = (self.calculus, self.sizes);
         match goal {
             Goal::Value(id) => {
-                let forward = Forward { shaped: &calculus.shaped, sums: &calculus.sums, abc: &sizes.abc };
-                forward.rule(id, &sizes.initial, &mut record);
+                calculus.forward(&sizes.abc).rule(id, &sizes.initial, &mut record);
             }
             Goal::Change(id) => sizes.changes(calculus).rule(id, &sizes.change, &mut record),
             Goal::Fresh(id) => self.gradient_terms(id, When::Fresh, &mut record),
@@ -197,6 +195,11 @@ impl<'a, 'g> Chain<'a, 'g> {
             Quantity::Coherent => "N".into(),
             Quantity::Random => "N^1/2".into(),
             Quantity::Aligned => "N^1/2 max(1, N/M)^1/2".into(),
+            Quantity::OwnChange(id) => format!("own D({})", label(id)),
+            Quantity::Repetitions => "L".into(),
+            Quantity::RandomRepetitions => "L^1/2".into(),
+            Quantity::OwnEntry => format!("initial entries of {}", self.weight(goal)),
+            Quantity::ShapeFactor => "shape".into(),
             Quantity::Broadcast => "M".into(),
             Quantity::RandomBroadcast => "M^1/2".into(),
             Quantity::AlignedBack => "M^1/2 max(1, M/N)^1/2".into(),

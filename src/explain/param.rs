@@ -3,6 +3,7 @@
 use super::chain::{Chain, Goal};
 use super::{Section, own_multiplier, words};
 use crate::graph::{Init, NodeId, Op, ParamId};
+use crate::optimizer::step::StepLaw;
 use crate::parameterization::rates::{Budget, request};
 use crate::parameterization::{Named, Parameterization};
 use crate::shape::Site;
@@ -78,7 +79,7 @@ impl About<'_, '_> {
         let scaling = &self.found.abc.params[self.param.index()];
         let mut conclusions: Vec<String> = match self.calculus.graph().param(self.param).init {
             Init::Constant(value) => vec![format!("every entry starts at {value}: the spec says so")],
-            Init::Random if self.found.named == Named::Mup => {
+            Init::Random if self.found.scheme.named.width() == Named::Mup => {
                 self.sites().map(|site| self.spectral(site)).collect()
             }
             Init::Random => self.sites().map(|site| self.by_fan_in(site)).collect(),
@@ -117,13 +118,13 @@ impl About<'_, '_> {
     }
 
     fn by_fan_in(&self, site: &Site) -> String {
-        let rule = match self.found.named {
-            Named::Sp | Named::Mup => "entries N^-1/2",
+        let rule = match self.found.scheme.named {
+            Named::Sp | Named::Mup | Named::DepthMup | Named::CompleteP => "entries N^-1/2",
             Named::Ntk => "entries 1 behind N^-1/2",
             Named::MeanField => "entries 1 behind N^-1/2, or N^-1 where the fan-out is finite",
         };
         let n = self.words(&Size::from(&site.fan_in));
-        format!("at `{}`: fan-in N = {n}; {} means {rule}", self.label(site.node), self.found.named)
+        format!("at `{}`: fan-in N = {n}; {} means {rule}", self.label(site.node), self.found.scheme)
     }
 
     fn site_multiplier(&self, site: &Site) -> Option<String> {
@@ -143,11 +144,11 @@ impl About<'_, '_> {
         let mut conclusions = Vec::new();
         let scaling = &self.found.abc.params[self.param.index()];
         let rate = self.words(&Size::from(&scaling.learning_rate));
-        if self.found.named == Named::Sp {
+        if self.found.scheme.named == Named::Sp {
             conclusions.push("standard parameterization leaves every learning rate constant".into());
         } else {
             conclusions.extend(self.sites().map(|site| self.affordable(site)));
-            if !self.found.optimizer.gradient_power().is_zero() {
+            if !self.law().gradient_power.is_zero() {
                 let chain = Chain::new(self.calculus, self.sizes);
                 steps.extend(self.param_node().map(|id| chain.steps(Goal::Gradient(id))).unwrap_or_default());
             }
@@ -164,9 +165,9 @@ impl About<'_, '_> {
             return format!("at `{at}`: the logits do not depend on it");
         };
         let front = multiplier(self.calculus.graph(), &self.found.abc, site.node);
-        let step = request(self.calculus, site, afforded, &self.budget.reached).div(&front);
+        let step = request(self.calculus, site, &afforded.own, &self.budget.reached).div(&front);
         let front = self.words(&front);
-        let afforded = self.words(afforded);
+        let afforded = self.words(&afforded.own);
         match self.input(site) {
             Some(x) => format!(
                 "at `{at}`: update = multiplier {front} * change of an entry * |{}| {} * N {} may be {afforded}, so an entry may change by {}   [TP-V App. J.2.1]",
@@ -184,13 +185,26 @@ impl About<'_, '_> {
         let gradient = self.words(&self.own_gradient(&self.budget.gradient));
         let own = own_multiplier(&self.found.abc, self.param).unwrap_or_else(Size::one);
         let own = self.words(&own);
-        match self.found.optimizer.gradient_power().is_zero() {
-            true => format!("{}: an entry changes by multiplier {own} * rate = {step}", self.found.optimizer),
-            false => format!(
-                "{}: an entry changes by (multiplier {own})^2 * rate * gradient {gradient} = {step}",
-                self.found.optimizer
-            ),
+        let law = self.law();
+        let mut factors = Vec::new();
+        if !law.weight_power.is_zero() {
+            let init = &self.found.abc.params[self.param.index()].init_std;
+            factors.push(format!("initial entries {}", self.words(&Size::from(init).pow(law.weight_power))));
         }
+        if !law.shape.is_one() {
+            factors.push(format!("shape {}", self.words(&Size::from(&law.shape))));
+        }
+        if !law.gradient_power.is_zero() {
+            factors.push(format!("gradient {gradient}"));
+        }
+        let multiplier = if law.gradient_power.is_zero() { format!("multiplier {own}") } else { format!("(multiplier {own})^2") };
+        let factors: String = factors.iter().map(|factor| format!(" * {factor}")).collect();
+        format!("{}: an entry changes by {multiplier} * rate{factors} = {step}", law.optimizer)
+    }
+
+    /// The law of the parameter's steps.
+    fn law(&self) -> &StepLaw {
+        &self.found.laws[self.param.index()]
     }
 
     fn epsilon_and_decay(&self) -> Section {

@@ -1,16 +1,18 @@
 //! What a scaling table takes for granted, in words, so that a reader can see whether it is his case.
 
-use super::Named;
+use super::{Named, Parameterization};
 use crate::graph::Graph;
-use crate::optimizer::Optimizer;
 use crate::size::analysis::Calculus;
 use crate::size::change::{Alignment, Readout};
 
 /// The assumptions in force.
-pub fn assumptions(calculus: &Calculus, named: Named, optimizer: Optimizer) -> Vec<String> {
+pub fn assumptions(calculus: &Calculus, found: &Parameterization) -> Vec<String> {
     let graph = calculus.graph();
     let mut list = vec![limits(graph)];
-    list.extend(repetitions(graph));
+    match found.scheme.alpha {
+        None => list.extend(repetitions(graph)),
+        Some(alpha) => list.extend(super::depth::remarks(calculus, alpha)),
+    }
     list.push("batch size and number of steps: Θ(1); data: entries of size 1, correlated".into());
     list.push(match calculus.convention.alignment {
         Alignment::Full => "updates: aligned with activations over the whole fan-in".into(),
@@ -20,8 +22,8 @@ pub fn assumptions(calculus: &Calculus, named: Named, optimizer: Optimizer) -> V
         Readout::Aligned => "readouts: initial weights align with changed features (strict stability)".into(),
         Readout::Independent => "readouts: initial weights do not align with changed features".into(),
     });
-    list.extend(rates(named));
-    list.push(steps(optimizer).into());
+    list.extend(rates(found.scheme.named));
+    list.extend(steps(calculus, found));
     if graph.ids().any(|id| graph.written_multiplier(id).is_some() && calculus.before_loss[id.index()]) {
         list.push("written multipliers: kept as they stand".into());
     }
@@ -55,18 +57,17 @@ fn rates(named: Named) -> Option<String> {
         Named::Ntk | Named::MeanField => {
             Some("learning rates: the largest stable ones, per parameter".into())
         }
-        Named::Mup => None,
+        Named::Mup | Named::DepthMup | Named::CompleteP => None,
     }
 }
 
-fn steps(optimizer: Optimizer) -> &'static str {
-    match optimizer {
-        Optimizer::Sgd => "optimizer: steps proportional to the gradient; momentum constant",
-        Optimizer::Adam => {
-            "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight"
-        }
-        Optimizer::AdamW => {
-            "optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight (torch AdamW)"
-        }
-    }
+fn steps(calculus: &Calculus, found: &Parameterization) -> Vec<String> {
+    let optimizers = found.plan.optimizers(calculus.graph().params.len());
+    let several = optimizers.len() > 1;
+    let line = |(at, optimizer): (usize, &crate::optimizer::Optimizer)| {
+        let name = if several { format!("optimizer {optimizer}: ") } else { "optimizer: ".to_string() };
+        let decay = if at + 1 == optimizers.len() { format!("; {}", found.decay.in_words()) } else { String::new() };
+        format!("{name}{}{decay}", optimizer.step_in_words())
+    };
+    optimizers.iter().enumerate().map(line).collect()
 }

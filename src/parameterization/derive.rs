@@ -16,6 +16,7 @@ use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::forward::{Climbs, Forward, multiplier};
+use crate::size::repetition::Repetitions;
 use crate::size::term::{Largest, aligned, coherent};
 
 /// Multipliers and initializations of the maximal-update parameterization; learning rates are left at 1.
@@ -25,6 +26,7 @@ pub fn maximal_update(calculus: &Calculus) -> Result<Abc, Failure> {
         abc: Abc::unit(calculus.graph().params.len()),
         demands: vec![None; calculus.shaped.sites.len()],
         climbs: Climbs::new(calculus.graph()),
+        once: Repetitions::none(calculus.graph()),
     };
     interpret(calculus.graph(), &mut sweep)?;
     let Sweep { mut abc, demands, .. } = sweep;
@@ -39,6 +41,8 @@ struct Sweep<'c, 'g> {
     abc: Abc,
     demands: Vec<Option<Demand>>,
     climbs: Climbs,
+    /// What repetitions add up to is the multipliers' business: here every stream is as large as what enters.
+    once: Repetitions,
 }
 
 impl Semantics for Sweep<'_, '_> {
@@ -193,7 +197,7 @@ impl Sweep<'_, '_> {
 
     /// Everything else is as at initialization, with sizes that count both values and changes.
     fn plain(&self, id: NodeId, values: &[Size]) -> Size {
-        let forward = Forward { shaped: &self.calculus.shaped, sums: &self.calculus.sums, abc: &self.abc };
+        let forward = Forward { repetitions: &self.once, ..self.calculus.forward(&self.abc) };
         Largest::of(|terms| forward.rule(id, values, terms))
     }
 }

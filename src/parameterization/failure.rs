@@ -1,6 +1,6 @@
 //! Why a derivation stopped, as an error for the reader of a spec.
 
-use super::{Failure, Unbounded};
+use super::{Ambiguous, Failure, Unbounded};
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::graph::{Graph, NodeId};
 
@@ -10,6 +10,7 @@ impl Failure {
         match self {
             Failure::Conflict(conflict) => conflict.diagnostic(graph),
             Failure::Unbounded(unbounded) => unbounded.diagnostic(graph),
+            Failure::Ambiguous(found) => no_matrix(graph, found),
         }
     }
 }
@@ -24,6 +25,19 @@ impl Unbounded {
             .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows");
         in_call(error, graph, self.node)
     }
+}
+
+/// The error about a parameter that an optimizer could see as two matrices.
+fn no_matrix(graph: &Graph, found: &Ambiguous) -> Diagnostic {
+    let (param, optimizer) = (graph.param(found.param), found.optimizer);
+    let [first, second] = found.nodes;
+    let message = format!("no rule says which matrix `{}` is for {optimizer}", param.path);
+    let error = Diagnostic::new(Stage::Analysis, message)
+        .at(graph.node(first).span, "used here")
+        .at(graph.node(second).span, "and here with another fan-in and fan-out")
+        .note(format!("{optimizer}: {}; the two uses give different norms", optimizer.step_in_words()))
+        .help("train this parameter by another optimizer, as with `-o adam -o 'PATTERN=NAME'`");
+    in_call(in_call(error, graph, first), graph, second)
 }
 
 /// Points at the call in which an operation was written, too, since the operation may stand in a definition of the prelude.

@@ -3,10 +3,10 @@
 use super::global::largest_global_rate;
 use super::mend::mend;
 use super::verdict::{Classification, Movement, Verdict, classify, describe};
-use super::{Named, Parameterization};
+use super::{Parameterization, Scheme};
 use crate::dim::{Monomial, Symbol};
 use crate::graph::{NodeId, Op, ScaleSymbol};
-use crate::optimizer::Optimizer;
+use crate::optimizer::Plan;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, analyze};
 
@@ -48,9 +48,9 @@ pub struct Findings {
     /// The network's name.
     pub network: String,
     /// Whose rules.
-    pub parameterization: Named,
-    /// For which optimizer.
-    pub optimizer: Optimizer,
+    pub parameterization: Scheme,
+    /// For which optimizers.
+    pub optimizer: Plan,
     /// What grows.
     pub scales: Vec<ScaleSymbol>,
     /// What it does in the limit.
@@ -76,13 +76,13 @@ pub struct Findings {
 impl Findings {
     /// Classifies a parameterization of a graph.
     pub fn new(calculus: &Calculus, given: &Parameterization) -> Findings {
-        let sizes = analyze(calculus, given.abc.clone(), given.optimizer);
+        let sizes = analyze(calculus, given.abc.clone(), given.plan.clone());
         let found = classify(calculus, &sizes);
         let graph = calculus.graph();
         Findings {
             network: graph.name.clone(),
-            parameterization: given.named,
-            optimizer: given.optimizer,
+            parameterization: given.scheme,
+            optimizer: given.plan.clone(),
             scales: graph.scales.clone(),
             verdict: found.verdict,
             stable: found.is_stable(),
@@ -91,8 +91,8 @@ impl Findings {
             tensors: tensors(calculus, &sizes, &found),
             parameters: movements(calculus, &found),
             problems: found.problems.iter().map(|problem| describe(calculus, problem)).collect(),
-            mend: mend(calculus, &given.abc, given.optimizer, &found),
-            largest_global_rate: largest_global_rate(calculus, &given.abc, given.optimizer)
+            mend: mend(calculus, given, &found),
+            largest_global_rate: largest_global_rate(calculus, &given.abc, &given.plan)
                 .map(|exponent| Monomial::power(Symbol(0), exponent)),
         }
     }

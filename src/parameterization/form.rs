@@ -68,7 +68,8 @@ impl Form {
         for (param, _) in calculus.graph().param_ids() {
             if let Some(factor) = self.shift(calculus, &abc, param) {
                 let own = &mut abc.params[param.index()];
-                *own = own.shift(&factor, given.optimizer).unwrap_or_else(|| own.clone());
+                let law = &given.laws[param.index()];
+                *own = own.shift(&factor, law).unwrap_or_else(|| own.clone());
                 let at = param.index();
                 shifted.epsilon[at] = shifted.epsilon[at].as_ref().and_then(|eps| eps.mul(&factor));
                 let trained = shifted.weight_decay[at].is_some();

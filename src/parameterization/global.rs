@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::verdict::{Verdict, classify};
 use crate::abc::Abc;
 use crate::dim::{Monomial, Symbol};
-use crate::optimizer::Optimizer;
+use crate::optimizer::Plan;
 use crate::rational::Rational;
 use crate::size::analysis::{Calculus, analyze};
 
@@ -20,8 +20,8 @@ const HALVINGS: usize = 22;
 
 /// The largest power of the first symbol that is stable as a learning rate for all parameters; none if the initialization is not
 /// stable, nothing grows, or every rate is.
-pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, optimizer: Optimizer) -> Option<Rational> {
-    let stable = |exponent: Rational| is_stable(calculus, abc, optimizer, exponent);
+pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Option<Rational> {
+    let stable = |exponent: Rational| is_stable(calculus, abc, plan, exponent);
     let (mut low, mut high) = (Rational::integer(-WIDEST), Rational::integer(WIDEST));
     if calculus.graph().scales.is_empty() || !stable(low) || stable(high) {
         return None;
@@ -33,12 +33,12 @@ pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, optimizer: Optimizer)
     simplest(low, high).filter(|exponent| stable(*exponent))
 }
 
-fn is_stable(calculus: &Calculus, abc: &Abc, optimizer: Optimizer, exponent: Rational) -> bool {
+fn is_stable(calculus: &Calculus, abc: &Abc, plan: &Plan, exponent: Rational) -> bool {
     let mut abc = abc.clone();
     for scaling in &mut abc.params {
         scaling.learning_rate = Monomial::power(Symbol(0), exponent);
     }
-    let found = classify(calculus, &analyze(calculus, Rc::new(abc), optimizer));
+    let found = classify(calculus, &analyze(calculus, Rc::new(abc), plan.clone()));
     match found.verdict {
         Verdict::UnstableAtInit | Verdict::UnstableInTraining | Verdict::ControlledDivergence => false,
         Verdict::Trivial | Verdict::Kernel | Verdict::FeatureLearning => true,

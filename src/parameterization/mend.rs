@@ -3,24 +3,30 @@
 
 use super::derive::maximal_update;
 use super::rates::set_largest_stable;
+use super::{Parameterization, depth};
 use super::verdict::{Classification, Verdict};
 use crate::abc::{Abc, ParamScaling};
 use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
-use crate::optimizer::Optimizer;
+use crate::optimizer::step::StepLaw;
 use crate::size::analysis::Calculus;
 
 /// Advice, parameter by parameter and then operation by operation; empty if nothing needs mending or muP cannot be derived.
-pub fn mend(calculus: &Calculus, given: &Abc, optimizer: Optimizer, found: &Classification) -> Vec<String> {
+pub fn mend(calculus: &Calculus, given: &Parameterization, found: &Classification) -> Vec<String> {
     if found.verdict == Verdict::FeatureLearning && found.is_maximal() {
         return Vec::new();
     }
     let Ok(mut wanted) = maximal_update(calculus) else { return Vec::new() };
-    if set_largest_stable(calculus, &mut wanted, optimizer).is_err() {
+    if let Some(alpha) = given.scheme.alpha {
+        depth::multiply_branches(calculus, &mut wanted, alpha.max(crate::rational::Rational::HALF));
+    }
+    if set_largest_stable(calculus, &mut wanted, &given.laws).is_err() {
         return Vec::new();
     }
+    let laws = &given.laws;
+    let given = given.abc.as_ref();
     let params =
-        calculus.graph().param_ids().filter_map(|(id, _)| param(calculus, given, &wanted, optimizer, id));
+        calculus.graph().param_ids().filter_map(|(id, _)| param(calculus, given, &wanted, &laws[id.index()], id));
     params.chain(operations(calculus, given, &wanted)).collect()
 }
 
@@ -29,11 +35,11 @@ fn param(
     calculus: &Calculus,
     given: &Abc,
     wanted: &Abc,
-    optimizer: Optimizer,
+    law: &StepLaw,
     id: ParamId,
 ) -> Option<String> {
     let (given, wanted) = (&given.params[id.index()], &wanted.params[id.index()]);
-    let wanted = wanted.shift(&given.multiplier.div(&wanted.multiplier)?, optimizer)?;
+    let wanted = wanted.shift(&given.multiplier.div(&wanted.multiplier)?, law)?;
     let param = calculus.graph().param(id);
     let names = calculus.graph().symbol_names();
     let factor = |what: &str, get: fn(&ParamScaling) -> &Monomial| {

@@ -8,20 +8,40 @@ use super::{Failure, Unbounded};
 use crate::abc::{Abc, ParamScaling};
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Graph, NodeId, Op, Param, ParamId};
-use crate::optimizer::Optimizer;
+use crate::optimizer::step::StepLaw;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::backward::{Steps, When, gradients, step};
 use crate::size::change::Changes;
-use crate::size::forward::{self, Climbs};
-use crate::size::term::{Largest, Quantity};
+use crate::size::forward::{self, Climbs, in_sum};
+use crate::size::term::{Largest, Quantity, coherent};
+
+/// The change that a tensor can afford.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Afforded {
+    /// If updates of its own repetition make it: all repetitions move a residual stream the same way.
+    pub own: Size,
+    /// If it answers to a change of the stream. Outside of growing blocks both are the same.
+    pub answer: Size,
+}
+
+impl Afforded {
+    fn both(size: Size) -> Afforded {
+        Afforded { own: size.clone(), answer: size }
+    }
+
+    fn min(self, other: Afforded) -> Afforded {
+        Afforded { own: self.own.min(other.own), answer: self.answer.min(other.answer) }
+    }
+}
 
 /// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
-pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Size>> {
+pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Afforded>> {
     let graph = calculus.graph();
     let nothing = vec![Size::Zero; graph.params.len()];
-    let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(Size::one)).collect();
+    let one = || Afforded::both(Size::one());
+    let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(one)).collect();
     let changes = calculus.changes(abc, initial, &nothing);
     let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph));
     let mut sweep = Sweep { calculus, changes, scratch, climbs };
@@ -34,7 +54,7 @@ pub struct Budget {
     /// |x_0|.
     pub initial: Vec<Size>,
     /// A(x), for tensors on the way to the logits.
-    pub afforded: Vec<Option<Size>>,
+    pub afforded: Vec<Option<Afforded>>,
     /// max(|x_0|, A(x)); for parameters, max(|w_0|, step).
     pub reached: Vec<Size>,
     /// Per parameter: how far its entries (with its own multiplier) may move, the least that its sites can afford.
@@ -64,10 +84,10 @@ impl Budget {
 }
 
 /// max(|x_0|, A(x)); of a parameter |x_0|, for it moves by its own step and not by what its uses could take.
-fn reached(calculus: &Calculus, id: NodeId, initial: &[Size], afforded: &[Option<Size>]) -> Size {
+fn reached(calculus: &Calculus, id: NodeId, initial: &[Size], afforded: &[Option<Afforded>]) -> Size {
     let own = initial[id.index()].clone();
     match (&calculus.shaped.view_of[id.index()], &afforded[id.index()]) {
-        (None, Some(afforded)) => own.max(afforded.clone()),
+        (None, Some(afforded)) => own.max(afforded.answer.clone()),
         (_, _) => own,
     }
 }
@@ -90,31 +110,70 @@ impl Sweep<'_, '_> {
     }
 }
 
-impl Adjoint for Sweep<'_, '_> {
-    type Value = Option<Size>;
+impl Sweep<'_, '_> {
+    /// What a node can afford, told of one of its operands: a branch of a residual stream moves it once in every repetition, and what
+    /// leaves a stream (or reads a tensor from outside) answers to it.
+    fn told(&self, id: NodeId, operand: usize, own: &Afforded) -> Afforded {
+        let repetitions = &self.calculus.repetitions;
+        if let Some(branch) = repetitions.streams.branch_at(id, operand) {
+            let times = repetitions.in_all(branch);
+            let stream = own.own.clone().min(own.answer.clone());
+            return Afforded {
+                own: stream.div(&coherent(&times.coherent)),
+                answer: stream.div(&times.independent),
+            };
+        }
+        let source = self.calculus.graph().node(id).operands[operand].index();
+        let inside = repetitions.streams.block.get(id.index()).copied().flatten();
+        let elsewhere = repetitions.streams.block[source] != inside || repetitions.streams.on_path[source];
+        let is_path = repetitions.streams.on_path[id.index()];
+        match inside.is_some() && elsewhere && !is_path {
+            true => Afforded::both(own.answer.clone()),
+            false => own.clone(),
+        }
+    }
+}
 
-    fn pull(&mut self, graph: &Graph, id: NodeId, operand: usize, afforded: &[Option<Size>]) -> Option<Size> {
+impl Adjoint for Sweep<'_, '_> {
+    type Value = Option<Afforded>;
+
+    fn pull(
+        &mut self,
+        graph: &Graph,
+        id: NodeId,
+        operand: usize,
+        afforded: &[Option<Afforded>],
+    ) -> Option<Afforded> {
         if !self.calculus.before_loss[id.index()] {
             return None;
         }
-        let own = afforded[id.index()].clone()?;
+        let own = self.told(id, operand, afforded[id.index()].as_ref()?);
         let source = graph.node(id).operands[operand];
         let bound = self.calculus.allowed(source, self.changes.initial).unwrap_or_else(Size::one);
         match self.amplification(id, operand) {
-            Size::Zero => Some(bound),
-            factor => Some(own.div(&factor).min(bound)),
+            Size::Zero => Some(Afforded::both(bound)),
+            factor => {
+                let told = Afforded { own: own.own.div(&factor), answer: own.answer.div(&factor) };
+                Some(told.min(Afforded::both(bound)))
+            }
         }
     }
 
-    fn join(&mut self, into: &mut Option<Size>, contribution: Option<Size>) {
+    fn join(&mut self, into: &mut Option<Afforded>, contribution: Option<Afforded>) {
         *into = match (into.take(), contribution) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
     }
 
-    fn repeat(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
-        self.climbs.take_least(id, block, afforded)
+    fn repeat(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Afforded>]) -> bool {
+        let mut sizes: Vec<Option<Size>> = afforded.iter().map(|own| own.as_ref().map(|own| own.own.clone())).collect();
+        let again = self.climbs.take_least(id, block, &mut sizes);
+        for carried in block.carried.iter().filter(|_| again) {
+            let next = carried.next.index();
+            afforded[next] = sizes[next].take().map(Afforded::both);
+        }
+        again
     }
 }
 
@@ -134,25 +193,20 @@ pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Siz
 }
 
 /// Sets every learning rate to the largest stable one.
-pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, optimizer: Optimizer) -> Result<(), Failure> {
+pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, laws: &[StepLaw]) -> Result<(), Failure> {
     let budget = Budget::new(calculus, abc);
-    spend(calculus, abc, optimizer, &budget)
+    spend(calculus, abc, laws, &budget)
 }
 
 /// The same with a budget that is known: a budget does not depend on learning rates.
-pub fn spend(
-    calculus: &Calculus,
-    abc: &mut Abc,
-    optimizer: Optimizer,
-    budget: &Budget,
-) -> Result<(), Failure> {
+pub fn spend(calculus: &Calculus, abc: &mut Abc, laws: &[StepLaw], budget: &Budget) -> Result<(), Failure> {
     let gradients = of_params(calculus.graph(), &budget.gradient);
     for (id, _) in calculus.graph().param_ids().filter(|(_, param)| !param.frozen) {
         let gradient = &gradients[id.index()];
         if gradient.is_zero() {
             continue;
         }
-        let rate = rate(abc, id, optimizer, &budget.steps[id.index()], gradient);
+        let rate = rate(abc, id, &laws[id.index()], &budget.steps[id.index()], gradient);
         let unbounded = || {
             let node = calculus.shaped.sites_of(id).next().map_or(NodeId::new(0), |site| site.node);
             Failure::Unbounded(Unbounded { node, what: "learning rate" })
@@ -166,11 +220,12 @@ pub fn spend(
 fn affordable_steps(
     calculus: &Calculus,
     abc: &Abc,
-    afforded: &[Option<Size>],
+    afforded: &[Option<Afforded>],
     reached: &[Size],
 ) -> Vec<Size> {
     let site_step = |site: &Site| {
-        let afforded = afforded[site.node.index()].as_ref()?;
+        let afforded = &afforded[site.node.index()].as_ref()?.own;
+        let afforded = &afforded.div(&term_of_sum(calculus, abc, site));
         let front = forward::multiplier(calculus.graph(), abc, site.node);
         Some(request(calculus, site, afforded, reached).div(&front))
     };
@@ -181,11 +236,19 @@ fn affordable_steps(
     calculus.graph().param_ids().map(step).collect()
 }
 
-/// eta from m eta (m G)^k = step.
-fn rate(abc: &Abc, param: ParamId, optimizer: Optimizer, step: &Size, gradient: &Size) -> Size {
-    let own = Size::from(&abc.params[param.index()].multiplier);
-    let power = optimizer.gradient_power();
-    step.div(&own).div(&own.mul(gradient).pow(power))
+/// The multiplier in front of a parameter that is itself a term of a sum.
+fn term_of_sum(calculus: &Calculus, abc: &Abc, site: &Site) -> Size {
+    match calculus.graph().node(site.node).op {
+        Op::Add(_) => in_sum(abc, site.node, site.operand).1,
+        _ => Size::one(),
+    }
+}
+
+/// eta from m eta (m G)^k s^r S = step.
+fn rate(abc: &Abc, param: ParamId, law: &StepLaw, step: &Size, gradient: &Size) -> Size {
+    let scaling = &abc.params[param.index()];
+    let gain = law.gain(&scaling.multiplier, &scaling.init_std).map_or(Size::Beyond, Size::Power);
+    step.div(&gain).div(&gradient.pow(law.gradient_power))
 }
 
 fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
@@ -200,14 +263,14 @@ fn of_params(graph: &Graph, gradients: &[Size]) -> Vec<Size> {
 
 /// What eps is compared with: the gradient of each parameter's entries at initialization (its own multiplier included), or in training where
 /// it vanishes at initialization, as behind a readout of zeros.
-pub fn entry_gradients(calculus: &Calculus, abc: &Abc, optimizer: Optimizer, budget: &Budget) -> Vec<Size> {
+pub fn entry_gradients(calculus: &Calculus, abc: &Abc, laws: &[StepLaw], budget: &Budget) -> Vec<Size> {
     let fresh = of_params(calculus.graph(), &fresh_gradients(calculus, abc, &budget.initial));
     if calculus.graph().param_ids().all(|(id, param)| param.frozen || !fresh[id.index()].is_zero()) {
         let own =
             |(gradient, scaling): (&Size, &ParamScaling)| gradient.mul(&Size::from(&scaling.multiplier));
         return fresh.iter().zip(&abc.params).map(own).collect();
     }
-    let steps = steps_of(calculus.graph(), abc, optimizer, &fresh);
+    let steps = steps_of(calculus.graph(), abc, laws, &fresh);
     let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
     let training = of_params(calculus.graph(), &gradients(backward, Steps::Given(&steps), calculus.seeds()));
     let own = |(id, fresh): (usize, Size)| {
@@ -225,10 +288,10 @@ pub fn fresh_gradients(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<
 }
 
 /// The steps that a parameterization makes for given gradients.
-fn steps_of(graph: &Graph, abc: &Abc, optimizer: Optimizer, gradients: &[Size]) -> Vec<Size> {
+fn steps_of(graph: &Graph, abc: &Abc, laws: &[StepLaw], gradients: &[Size]) -> Vec<Size> {
     let step = |(id, param): (ParamId, &Param)| {
         let gradient = (Quantity::Constant, gradients[id.index()].clone());
-        let moved = || Largest::of(|terms| step(abc, id, optimizer, gradient, terms));
+        let moved = || Largest::of(|terms| step(abc, id, &laws[id.index()], gradient, terms));
         if param.frozen { Size::Zero } else { moved() }
     };
     graph.param_ids().map(step).collect()

@@ -1,10 +1,10 @@
 //! The scaling table: a parameterization with the names that a reader knows, ready to be printed.
 
 use super::verdict::{Movement, Verdict, classify, describe};
-use super::{Form, Named, Parameterization, assumptions};
+use super::{Form, Named, Parameterization, Scheme, assumptions};
 use crate::dim::{Dim, Monomial};
 use crate::graph::{Init, NodeId, Op, ParamId, ScaleSymbol};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, Plan};
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, analyze};
 use crate::size::forward::multiplier;
@@ -32,6 +32,8 @@ pub struct ParamRow {
     pub epsilon: Option<Monomial>,
     /// Weight decay; none if frozen.
     pub weight_decay: Option<Monomial>,
+    /// Its optimizer, if not all have the same.
+    pub optimizer: Option<Optimizer>,
 }
 
 /// A multiplier in front of one operation.
@@ -39,8 +41,10 @@ pub struct ParamRow {
 pub struct MultiplierRow {
     /// The tensor that it scales.
     pub tensor: String,
-    /// The parameter whose use it is; none for a contraction of activations.
+    /// The parameter whose use it is; none for a contraction of activations or a branch.
     pub parameter: Option<String>,
+    /// Whether it stands in front of a branch of a residual stream.
+    pub branch: bool,
     /// The factor.
     pub factor: Monomial,
     /// Where in the graph.
@@ -53,9 +57,9 @@ pub struct ScalingTable {
     /// The network's name.
     pub network: String,
     /// Whose rules.
-    pub parameterization: Named,
-    /// For which optimizer.
-    pub optimizer: Optimizer,
+    pub parameterization: Scheme,
+    /// For which optimizers.
+    pub optimizer: Plan,
     /// Where the factors stand.
     pub form: Form,
     /// What grows.
@@ -76,14 +80,14 @@ impl ScalingTable {
         let graph = calculus.graph();
         ScalingTable {
             network: graph.name.clone(),
-            parameterization: found.named,
-            optimizer: found.optimizer,
+            parameterization: found.scheme,
+            optimizer: found.plan.clone(),
             form: found.form,
             scales: graph.scales.clone(),
             parameters: graph.param_ids().map(|(id, _)| row(calculus, found, id)).collect(),
             multipliers: multipliers(calculus, found),
             notes: notes(calculus, found),
-            assumptions: assumptions::assumptions(calculus, found.named, found.optimizer),
+            assumptions: assumptions::assumptions(calculus, found),
         }
     }
 
@@ -107,6 +111,7 @@ fn row(calculus: &Calculus, found: &Parameterization, id: ParamId) -> ParamRow {
         learning_rate: (!param.frozen).then(|| scaling.learning_rate.clone()),
         epsilon: found.epsilon[id.index()].clone(),
         weight_decay: found.weight_decay[id.index()].clone(),
+        optimizer: Some(found.plan.optimizer(id)).filter(|_| !found.plan.of.is_empty()),
     }
 }
 
@@ -118,20 +123,27 @@ fn multipliers(calculus: &Calculus, found: &Parameterization) -> Vec<MultiplierR
         MultiplierRow {
             tensor: calculus.label(*node).to_string(),
             parameter: site.map(|site| graph.param(site.param).path.clone()),
+            branch: false,
             factor: factor.clone(),
             node: *node,
         }
     };
-    found.abc.contractions.iter().map(row).collect()
+    let branch = |((add, operand), factor): (&(NodeId, usize), &Monomial)| {
+        let node = graph.node(*add).operands[*operand];
+        let tensor = calculus.label(node).to_string();
+        MultiplierRow { tensor, parameter: None, branch: true, factor: factor.clone(), node }
+    };
+    let branches = found.abc.branches.iter().map(branch);
+    found.abc.contractions.iter().map(row).chain(branches).collect()
 }
 
 /// What checking the derived parameterization finds; nothing is promised of the others.
 fn notes(calculus: &Calculus, found: &Parameterization) -> Vec<String> {
-    if found.named != Named::Mup {
+    if found.scheme.named.width() != Named::Mup {
         return Vec::new();
     }
     let names = calculus.graph().symbol_names();
-    let sizes = analyze(calculus, found.abc.clone(), found.optimizer);
+    let sizes = analyze(calculus, found.abc.clone(), found.plan.clone());
     let class = classify(calculus, &sizes);
     let mut notes: Vec<String> = class.problems.iter().map(|problem| describe(calculus, problem)).collect();
     if !matches!(class.verdict, Verdict::FeatureLearning) {

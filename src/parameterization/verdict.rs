@@ -11,9 +11,9 @@ use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, exceeds};
-use crate::size::forward::next_of;
+use crate::size::forward::{in_sum, multiplier, next_of};
 use crate::size::target::Bound;
-use crate::size::term::Rule;
+use crate::size::term::{Rule, coherent};
 
 /// What a parameterization does in the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -218,6 +218,10 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
         excused[id.index()] = own.vanishes() && may_vanish;
         let problem =
             |fault, allowed: Size| Problem { node: id, fault, size: own.clone(), allowed, through: None };
+        if let Some(entered) = entered(calculus, sizes, id).filter(|entered| own > entered) {
+            problems.push(problem(Fault::GrowsAtInit, entered));
+            continue;
+        }
         let most = calculus
             .allowed(id, &sizes.initial)
             .map(|most| if site.is_some() { most.min(Size::one()) } else { most });
@@ -228,6 +232,14 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What enters the residual stream of a growing block: what its branches may add up to. A normalization behind it does not excuse more, for
+/// then all of the network before the block is lost in the sum.
+fn entered(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> Option<Size> {
+    let residual = calculus.repetitions.streams.is_residual(id);
+    let enter = || sizes.initial[calculus.graph().node(id).operands[0].index()].clone();
+    residual.then(|| enter().max(Size::one()))
 }
 
 /// How far a preactivation may vanish because its weight ends in fewer units than it starts from, (M/N)^(1/2): what is 1 for square
@@ -335,7 +347,8 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
     let declared = calculus.graph().param(param);
     let relative = |site: &Site| {
         let allowed = calculus.allowed(site.node, &sizes.initial)?;
-        Some(own_update(calculus, sizes, site).div(&allowed))
+        let update = own_update(calculus, sizes, site);
+        Some(update.div(&allowed).max(in_stream(calculus, sizes, site.node, update).unwrap_or(Size::Zero)))
     };
     let update = calculus.shaped.sites_of(param).filter_map(relative).max().unwrap_or(Size::Zero);
     let movement = match update.cmp_one() {
@@ -349,6 +362,31 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
     let propagation = calculus.shaped.sites_of(param).filter(readout);
     let propagation = propagation.map(|site| sizes.part(calculus, site.node, Rule::Propagation)).max();
     ParamVerdict { param, movement, update, propagation }
+}
+
+/// What the updates of all repetitions at one node do to the residual stream that only it goes into, relative to what the stream may change:
+/// the last layer of a branch is felt by nothing else.
+fn in_stream(calculus: &Calculus, sizes: &Sizes, node: NodeId, update: Size) -> Option<Size> {
+    let graph = calculus.graph();
+    let (mut at, mut size) = (node, update);
+    for _ in 0..MAX_STEPS {
+        let mut consumers = graph.consumers(at).filter(|(user, _)| calculus.before_loss[user.index()]);
+        let (user, operand) = consumers.next().filter(|_| consumers.next().is_none())?;
+        if let Some(branch) = calculus.repetitions.streams.branch_at(user, operand) {
+            let times = coherent(&calculus.repetitions.in_all(branch).coherent);
+            let front = in_sum(&sizes.abc, user, operand).1;
+            let allowed = calculus.allowed(user, &sizes.initial)?;
+            return Some(size.mul(&times).mul(&front).div(&allowed));
+        }
+        if !passes(calculus, user, at) {
+            return None;
+        }
+        if let Op::Scale(_) = graph.node(user).op {
+            size = size.mul(&multiplier(graph, &sizes.abc, user));
+        }
+        at = user;
+    }
+    None
 }
 
 /// U at one site: of this parameter alone, where several meet in one sum; of the whole result, where nothing else goes in.

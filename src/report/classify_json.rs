@@ -12,8 +12,8 @@ pub fn json(findings: &Findings) -> Value {
         |scale: &crate::graph::ScaleSymbol| json!({"symbol": scale.name, "base": scale.base.to_string()});
     json!({
         "network": findings.network,
-        "parameterization": findings.parameterization.name(),
-        "optimizer": findings.optimizer.name(),
+        "parameterization": findings.parameterization.to_string(),
+        "optimizer": findings.optimizer.to_string(),
         "scales": findings.scales.iter().map(scale).collect::<Vec<_>>(),
         "verdict": findings.verdict.name(),
         "stable": findings.stable,

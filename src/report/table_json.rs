@@ -18,8 +18,8 @@ pub fn json(table: &ScalingTable, target: Option<&Target>) -> Value {
     };
     json!({
         "network": table.network,
-        "parameterization": table.parameterization.name(),
-        "optimizer": table.optimizer.name(),
+        "parameterization": table.parameterization.to_string(),
+        "optimizer": table.optimizer.to_string(),
         "form": table.form.name(),
         "scales": table.scales.iter().enumerate().map(scale).collect::<Vec<_>>(),
         "parameters": table.parameters.iter().map(|row| writer.parameter(row)).collect::<Vec<_>>(),

@@ -67,6 +67,7 @@ pub(super) fn cells(row: &ParamRow) -> [Cell<'_>; 5] {
 pub(super) fn reason(row: &MultiplierRow) -> String {
     match &row.parameter {
         Some(parameter) => format!("a use of {parameter}"),
+        None if row.branch => "branch of a residual stream".to_string(),
         None => "contraction of activations".to_string(),
     }
 }

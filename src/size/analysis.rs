@@ -12,13 +12,16 @@ use super::Size;
 use super::backward::{Backward, Steps, When, gradients, step};
 use super::change::{self, Changes, Convention};
 use super::forward::{self, Forward};
-use super::parity::{Summation, summations};
+use super::parity::{Summation, symmetries};
+use super::repetition::Repetitions;
 use super::target::{Bound, before_loss, bounds};
 use super::term::{self, Largest, Quantity};
 use crate::abc::Abc;
 use crate::graph::{Graph, NodeId, Op};
-use crate::optimizer::Optimizer;
+use crate::optimizer::Plan;
+use crate::optimizer::step::{StepLaw, laws};
 use crate::shape::Shaped;
+use crate::shape::stream::Streams;
 
 /// A graph with everything about sizes that no parameterization changes.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Calculus<'g> {
     pub shaped: Shaped<'g>,
     /// What lines up with what.
     pub convention: Convention,
+    /// The residual streams whose number of repetitions grows.
+    pub repetitions: Repetitions,
     /// How every contraction sums at initialization.
     pub sums: Vec<Summation>,
     /// What every tensor is held against.
@@ -41,14 +46,25 @@ pub struct Calculus<'g> {
 }
 
 impl<'g> Calculus<'g> {
-    /// Prepares a graph.
+    /// Prepares a graph whose numbers of repetitions count as finite: they enter no exponent.
     pub fn new(graph: &'g Graph) -> Calculus<'g> {
+        Calculus::with_streams(graph, Streams::none(graph))
+    }
+
+    /// Prepares a graph whose growing numbers of repetitions go to infinity, too.
+    pub fn deep(graph: &'g Graph) -> Calculus<'g> {
+        Calculus::with_streams(graph, Streams::new(graph))
+    }
+
+    fn with_streams(graph: &'g Graph, streams: Streams) -> Calculus<'g> {
         let shaped = Shaped::new(graph);
+        let (sums, repetitions) = symmetries(&shaped, streams);
         let outputs: HashSet<NodeId> = graph.outputs.iter().copied().collect();
         Calculus {
             convention: Convention::default(),
             labels: OnceCell::new(),
-            sums: summations(&shaped),
+            sums,
+            repetitions,
             bounds: bounds(&shaped),
             before_loss: before_loss(graph),
             is_tail: tail(graph),
@@ -69,7 +85,27 @@ impl<'g> Calculus<'g> {
 
     /// The pass of changes for given steps of the parameters.
     pub fn changes<'a>(&'a self, abc: &'a Abc, initial: &'a [Size], steps: &'a [Size]) -> Changes<'a, 'g> {
-        Changes { shaped: &self.shaped, abc, initial, steps, convention: self.convention, first_order: false }
+        Changes {
+            shaped: &self.shaped,
+            abc,
+            initial,
+            steps,
+            convention: self.convention,
+            repetitions: &self.repetitions,
+            own: &[],
+            so_far: None,
+            first_order: false,
+        }
+    }
+
+    /// The pass of values at initialization.
+    pub fn forward<'a>(&'a self, abc: &'a Abc) -> Forward<'a, 'g> {
+        Forward { shaped: &self.shaped, sums: &self.sums, repetitions: &self.repetitions, abc }
+    }
+
+    /// The law of every parameter's steps.
+    pub fn laws(&self, plan: &Plan) -> Vec<StepLaw> {
+        laws(&self.shaped, plan)
     }
 
     /// The backward pass, at initialization or in training.
@@ -80,7 +116,8 @@ impl<'g> Calculus<'g> {
         reached: &'a [Size],
         when: When,
     ) -> Backward<'a, 'g> {
-        Backward { shaped: &self.shaped, abc, initial, reached, when, convention: self.convention }
+        let (repetitions, convention) = (&self.repetitions, self.convention);
+        Backward { shaped: &self.shaped, abc, initial, reached, repetitions, when, convention }
     }
 
     /// The graph.
@@ -103,8 +140,7 @@ impl<'g> Calculus<'g> {
 
     /// Values at initialization; in the loss, where logits count as Θ(1), everything is.
     pub fn initial(&self, abc: &Abc) -> Vec<Size> {
-        let forward = Forward { shaped: &self.shaped, sums: &self.sums, abc };
-        let mut sizes = forward::sizes(&forward);
+        let mut sizes = forward::sizes(&self.forward(abc));
         for (size, before) in sizes.iter_mut().zip(&self.before_loss) {
             if !before {
                 *size = Size::one();
@@ -160,8 +196,8 @@ fn is_linear(op: &Op) -> bool {
 pub struct Sizes {
     /// The parameterization.
     pub abc: Rc<Abc>,
-    /// The optimizer.
-    pub optimizer: Optimizer,
+    /// The laws of the optimizers' steps, per parameter.
+    pub laws: Rc<[StepLaw]>,
     /// |x_0|.
     pub initial: Vec<Size>,
     /// The gradient at initialization.
@@ -170,6 +206,8 @@ pub struct Sizes {
     pub gradient: Vec<Size>,
     /// D(x).
     pub change: Vec<Size>,
+    /// Per tensor of a growing block: the change that its own repetition's updates make; empty where no block grows.
+    pub own: Vec<Size>,
     /// max(|x_0|, D(x)).
     pub reached: Vec<Size>,
     /// Per parameter: the change of its entries, with its own multiplier.
@@ -185,13 +223,14 @@ pub struct Sizes {
 const ROUNDS: usize = 64;
 
 /// Solves all sizes.
-pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, optimizer: Optimizer) -> Sizes {
+pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, plan: impl Into<Plan>) -> Sizes {
     let initial = calculus.initial(&abc);
     let nothing = vec![Size::Zero; calculus.graph().params.len()];
     let backward = calculus.backward(&abc, &initial, &initial, When::Fresh);
     let fresh = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut sizes = Sizes {
-        optimizer,
+        laws: calculus.laws(&plan.into()).into(),
+        own: Vec::new(),
         fresh,
         gradient: vec![Size::Zero; initial.len()],
         change: vec![Size::Zero; initial.len()],
@@ -226,13 +265,15 @@ fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
             calculus.graph().as_param(id).filter(|param| !calculus.graph().param(*param).frozen)
         {
             let own = (Quantity::Gradient(id), gradient[id.index()].clone());
-            steps[param.index()] = Largest::of(|terms| step(&sizes.abc, param, sizes.optimizer, own, terms));
+            let law = &sizes.laws[param.index()];
+            steps[param.index()] = Largest::of(|terms| step(&sizes.abc, param, law, own, terms));
         }
     }
     let changes = Changes { first_order: true, ..calculus.changes(&sizes.abc, &sizes.initial, &steps) };
-    let change = outside_loss(calculus, change::sizes(changes));
+    let own = change::own(changes);
+    let change = outside_loss(calculus, change::sizes(Changes { own: &own, ..changes }));
     let reached = reached(&sizes.initial, &change);
-    Sizes { gradient, steps, change, reached, first_order: true, ..sizes.clone() }
+    Sizes { gradient, steps, change, own, reached, first_order: true, ..sizes.clone() }
 }
 
 /// The loss counts as linear: nothing in it changes its gradients.
@@ -253,14 +294,16 @@ fn reached(initial: &[Size], change: &[Size]) -> Vec<Size> {
 fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
     let mut steps = sizes.steps.clone();
     let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.reached, When::Training);
-    let gradient = gradients(backward, Steps::Law(sizes.optimizer, &mut steps), calculus.seeds());
+    let gradient = gradients(backward, Steps::Law(&sizes.laws, &mut steps), calculus.seeds());
     let changes = calculus.changes(&sizes.abc, &sizes.initial, &steps);
-    let change = outside_loss(calculus, change::sizes(changes));
+    let own = change::own(Changes { so_far: Some(&sizes.reached), ..changes });
+    let change = outside_loss(calculus, change::sizes(Changes { own: &own, ..changes }));
     let settled = gradient == sizes.gradient && steps == sizes.steps && change == sizes.change;
     sizes.reached = reached(&sizes.initial, &change);
     sizes.gradient = gradient;
     sizes.steps = steps;
     sizes.change = change;
+    sizes.own = own;
     settled
 }
 
@@ -292,7 +335,7 @@ impl Sizes {
     /// The pass of changes with the steps that were found, to ask for single terms.
     pub fn changes<'a, 'g>(&'a self, calculus: &'a Calculus<'g>) -> Changes<'a, 'g> {
         let changes = calculus.changes(&self.abc, &self.initial, &self.steps);
-        Changes { first_order: self.first_order, ..changes }
+        Changes { own: &self.own, first_order: self.first_order, ..changes }
     }
 
     /// What of a tensor's change comes through the rule of updates, or of propagation.

@@ -4,15 +4,18 @@
 //! bounded by the worst alignment: a weight acts by its operator norm, and through its own change coherently, over all of M.
 //! The gradient with respect to a parameter is one more operand of the same rules: m |x| G(h), summed over the axes it lacks.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::change::Convention;
-use super::forward::{Climbs, multiplier};
+use super::forward::{Climbs, in_sum, multiplier};
+use super::repetition::Repetitions;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
 use crate::abc::Abc;
 use crate::dim::Monomial;
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Gate, Graph, NodeId, Op, ParamId};
-use crate::optimizer::Optimizer;
+use crate::optimizer::step::StepLaw;
 use crate::rational::Rational;
 use crate::shape::Shaped;
 
@@ -36,6 +39,8 @@ pub struct Backward<'a, 'g> {
     pub initial: &'a [Size],
     /// max(|x_0|, D(x)).
     pub reached: &'a [Size],
+    /// The residual streams that grow.
+    pub repetitions: &'a Repetitions,
     /// Which gradients.
     pub when: When,
     /// What lines up with what.
@@ -68,6 +73,18 @@ impl Backward<'_, '_> {
 
     /// The rule of one operand of one node: the terms of its gradient. `steps` are the changes of the parameters so far.
     pub fn rule(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
+        let times = self.repetitions.of_gradient(self.shaped, id, at);
+        match times.is_one() {
+            true => self.once(id, at, gradients, steps, terms),
+            false => {
+                let factor = (Quantity::Repetitions, times);
+                self.once(id, at, gradients, steps, &mut Times { factor, terms });
+            }
+        }
+    }
+
+    /// The rule within one repetition.
+    fn once(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
         let node = graph.node(id);
         let own = node.operands[at];
@@ -80,7 +97,7 @@ impl Backward<'_, '_> {
             Op::Add(_) => {
                 let length = self.lacks(id, at);
                 let rule = if length.is_one() { Rule::PassBackward } else { Rule::BroadcastBackward };
-                terms.term(rule, &[self.broadcast(&length), g]);
+                terms.term(rule, &[in_sum(self.abc, id, at), self.broadcast(&length), g]);
             }
             Op::Lookup { .. } if at == 0 => {
                 terms.term(Rule::BroadcastBackward, &[self.broadcast(&self.lacks(id, at)), g]);
@@ -158,28 +175,47 @@ impl Backward<'_, '_> {
     }
 }
 
+/// Terms that occur in every repetition.
+struct Times<'t, T> {
+    factor: Factor,
+    terms: &'t mut T,
+}
+
+impl<T: Terms> Terms for Times<'_, T> {
+    fn term(&mut self, rule: Rule, factors: &[Factor]) {
+        let mut all: SmallVec<[Factor; 5]> = smallvec![self.factor.clone()];
+        all.extend(factors.iter().cloned());
+        self.terms.term(rule, &all);
+    }
+}
+
 /// The law of the optimizer: the change of a parameter's entries (with its own multiplier m) for a gradient G of those entries,
-/// m eta (m G)^k with k = 1 for gradient descent and 0 for entrywise-normalized steps.
-pub fn step(abc: &Abc, param: ParamId, optimizer: Optimizer, gradient: Factor, terms: &mut impl Terms) {
+/// m eta (m G)^k s^r S, see [`crate::optimizer::step`].
+pub fn step(abc: &Abc, param: ParamId, law: &StepLaw, gradient: Factor, terms: &mut impl Terms) {
     if gradient.1.is_zero() {
         return;
     }
     let scaling = &abc.params[param.index()];
-    let power = optimizer.gradient_power();
-    let own = Size::from(&scaling.multiplier);
     let rate = (Quantity::Constant, Size::from(&scaling.learning_rate));
-    let multipliers = power.add(Rational::ONE).map_or(Size::Beyond, |power| own.pow(power));
-    let entry = (Quantity::Multiplier, multipliers);
-    match power.is_zero() {
-        true => terms.term(Rule::Step, &[rate, entry]),
-        false => terms.term(Rule::Step, &[rate, entry, (gradient.0, gradient.1.pow(power))]),
+    let own = Size::from(&scaling.multiplier);
+    let multipliers = Rational::ONE.add(law.gradient_power).map_or(Size::Beyond, |power| own.pow(power));
+    let mut factors: SmallVec<[Factor; 5]> = smallvec![rate, (Quantity::Multiplier, multipliers)];
+    if !law.weight_power.is_zero() {
+        factors.push((Quantity::OwnEntry, Size::from(&scaling.init_std).pow(law.weight_power)));
     }
+    if !law.shape.is_one() {
+        factors.push((Quantity::ShapeFactor, Size::from(&law.shape)));
+    }
+    if !law.gradient_power.is_zero() {
+        factors.push((gradient.0, gradient.1.pow(law.gradient_power)));
+    }
+    terms.term(Rule::Step, &factors);
 }
 
 /// How the changes of parameters are known during a backward pass.
 pub enum Steps<'s> {
     /// From the gradients, as they arrive.
-    Law(Optimizer, &'s mut [Size]),
+    Law(&'s [StepLaw], &'s mut [Size]),
     /// Given beforehand.
     Given(&'s [Size]),
 }
@@ -212,9 +248,10 @@ impl Pass<'_, '_, '_> {
         if graph.param(param).frozen {
             return;
         }
-        if let Steps::Law(optimizer, steps) = &mut self.steps {
+        if let Steps::Law(laws, steps) = &mut self.steps {
             let factor = (Quantity::Gradient(operand), gradient.clone());
-            let moved = Largest::of(|terms| step(self.backward.abc, param, *optimizer, factor, terms));
+            let law = &laws[param.index()];
+            let moved = Largest::of(|terms| step(self.backward.abc, param, law, factor, terms));
             let known = &mut steps[param.index()];
             if moved > *known {
                 *known = moved;

@@ -6,7 +6,8 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::forward::{Climbs, multiplier, next_of};
+use super::forward::{Climbs, in_sum, multiplier, next_of};
+use super::repetition::Repetitions;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
 use crate::abc::Abc;
@@ -77,6 +78,12 @@ pub struct Changes<'a, 'g> {
     pub steps: &'a [Size],
     /// What lines up with what.
     pub convention: Convention,
+    /// The residual streams that grow.
+    pub repetitions: &'a Repetitions,
+    /// Per node of a growing block: the change that its own repetition's updates make. Empty while that is being found.
+    pub own: &'a [Size],
+    /// max(|x_0|, D(x)) so far, where it is not to be read off the changes at hand.
+    pub so_far: Option<&'a [Size]>,
     /// Whether changes act on initial values only, as in the first step.
     pub first_order: bool,
 }
@@ -91,9 +98,10 @@ impl Changes<'_, '_> {
 
     fn reached(&self, id: NodeId, changes: &[Size]) -> Factor {
         let initial = self.initial[id.index()].clone();
-        match self.first_order {
-            true => (Quantity::Value(id), initial),
-            false => (Quantity::Reached(id), initial.max(self.change(id, changes).1)),
+        match (self.first_order, self.so_far) {
+            (true, _) => (Quantity::Value(id), initial),
+            (false, Some(reached)) => (Quantity::Reached(id), initial.max(reached[id.index()].clone())),
+            (false, None) => (Quantity::Reached(id), initial.max(self.change(id, changes).1)),
         }
     }
 
@@ -105,8 +113,29 @@ impl Changes<'_, '_> {
         if let Op::Param(_) = node.op {
             terms.term(Rule::Step, &[self.change(id, changes)]);
         }
+        if self.repetitions.streams.is_residual(id) {
+            return self.accumulated(id, changes, terms);
+        }
         if let Some(next) = next_of(graph, id).filter(|next| next.index() < changes.len()) {
             terms.term(Rule::PassChange, &[self.change(next, changes)]);
+        }
+    }
+
+    /// What the repetitions do to the residual stream of a carry: their updates alike, their answers each in its own way.
+    fn accumulated(&self, carry: NodeId, changes: &[Size], terms: &mut impl Terms) {
+        for &(place, level) in self.repetitions.streams.feeding(carry) {
+            let branch = &self.repetitions.streams.branches[place];
+            let source = self.shaped.graph.node(branch.add).operands[branch.operand];
+            let (times, front) =
+                (&self.repetitions.times[place][level], in_sum(self.abc, branch.add, branch.operand));
+            let alike = (Quantity::Repetitions, coherent(&times.coherent));
+            let own = self.own.get(source.index()).or(changes.get(source.index()));
+            let own = (Quantity::OwnChange(source), own.cloned().unwrap_or(Size::Zero));
+            terms.term(Rule::AccumulatedChange, &[alike, front.clone(), own]);
+            if source.index() < changes.len() {
+                let each = (Quantity::RandomRepetitions, times.independent.clone());
+                terms.term(Rule::AccumulatedResponse, &[each, front, self.change(source, changes)]);
+            }
         }
     }
 
@@ -119,9 +148,8 @@ impl Changes<'_, '_> {
         match &node.op {
             Op::Contract { .. } => self.product(id, at, changes, terms),
             Op::Lookup { .. } if at > 0 => {}
-            Op::Add(_) | Op::Concat { .. } | Op::Lookup { .. } => {
-                terms.term(self.pass(source), &[(name, size)]);
-            }
+            Op::Add(_) => terms.term(self.pass(source), &[in_sum(self.abc, id, at), (name, size)]),
+            Op::Concat { .. } | Op::Lookup { .. } => terms.term(self.pass(source), &[(name, size)]),
             Op::Scale(_) => {
                 let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
                 terms.term(Rule::PassChange, &[factor, (name, size)]);
@@ -231,6 +259,43 @@ impl Terms for Selected {
     }
 }
 
+/// The change of every tensor of a growing block that the updates of its own repetition make.
+pub fn own(changes: Changes) -> Vec<Size> {
+    let graph = changes.shaped.graph;
+    if changes.repetitions.times.is_empty() {
+        return Vec::new();
+    }
+    let Ok(values) = interpret(graph, &mut Own { changes });
+    values
+}
+
+struct Own<'a, 'g> {
+    changes: Changes<'a, 'g>,
+}
+
+impl Semantics for Own<'_, '_> {
+    type Value = Size;
+    type Error = std::convert::Infallible;
+
+    fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Size]) -> Result<Size, Self::Error> {
+        let streams = &self.changes.repetitions.streams;
+        if streams.block[id.index()].is_none() || streams.on_path[id.index()] {
+            return Ok(Size::Zero);
+        }
+        let carried = match graph.node(id).op {
+            Op::Exit(block) => graph.block(block).carried.iter().find(|carried| carried.exit == id),
+            _ => None,
+        };
+        Ok(Largest::of(|terms| match carried.filter(|carried| streams.is_residual(carried.carry)) {
+            Some(carried) => {
+                terms.term(Rule::PassChange, &[self.changes.change(carried.enter, values)]);
+                self.changes.accumulated(carried.carry, values, terms);
+            }
+            None => self.changes.rule(id, values, terms),
+        }))
+    }
+}
+
 /// D of every tensor.
 pub fn sizes(changes: Changes) -> Vec<Size> {
     let mut walk = Walk { changes, climbs: Climbs::new(changes.shaped.graph) };
@@ -253,7 +318,8 @@ impl Semantics for Walk<'_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
-        self.climbs.take_round(id, block, values)
+        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| self.changes.rule(carry, values, terms));
+        self.climbs.take_round_by(id, block, values, rule)
     }
 
     fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {

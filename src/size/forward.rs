@@ -8,6 +8,7 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 
 use super::parity::Summation;
+use super::repetition::Repetitions;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
 use super::{Size, elementwise};
 use crate::abc::Abc;
@@ -23,6 +24,8 @@ pub struct Forward<'a, 'g> {
     pub shaped: &'a Shaped<'g>,
     /// How each contraction sums.
     pub sums: &'a [Summation],
+    /// The residual streams that grow.
+    pub repetitions: &'a Repetitions,
     /// The parameterization.
     pub abc: &'a Abc,
 }
@@ -34,6 +37,12 @@ pub fn multiplier(graph: &Graph, abc: &Abc, id: NodeId) -> Size {
         Some(written) => Size::Power(written.powers.clone()),
         None => abc.contractions.get(&id).map_or_else(Size::one, Size::from),
     }
+}
+
+/// The multiplier in front of a term of a sum.
+pub fn in_sum(abc: &Abc, add: NodeId, operand: usize) -> Factor {
+    let own = abc.branches.get(&(add, operand));
+    (Quantity::Multiplier, own.map_or_else(Size::one, Size::from))
 }
 
 /// The size of a parameter's entries at initialization, with its own multiplier.
@@ -70,7 +79,8 @@ impl Forward<'_, '_> {
             }
             Op::Contract { .. } => self.contract(id, values, terms),
             Op::Add(_) => {
-                (0..node.operands.len()).for_each(|at| terms.term(Rule::Sum, &[value(at)]));
+                let term = |at: usize| [in_sum(self.abc, id, at), value(at)];
+                (0..node.operands.len()).for_each(|at| terms.term(Rule::Sum, &term(at)));
             }
             Op::Scale(factor) => terms.term(Rule::Scaled, &[self.factor(id, factor), value(0)]),
             Op::Map(func) => {
@@ -135,11 +145,25 @@ impl Forward<'_, '_> {
         terms.term(rule, &factors);
     }
 
-    /// A carried stream is what enters, and in later repetitions what came round.
+    /// A carried stream is what enters, and in later repetitions what came round: on a residual stream, what the branches added.
     fn carry(&self, id: NodeId, values: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
-        for (source, size) in sources(graph, id, values) {
-            terms.term(Rule::Kept, &[(Quantity::Value(source), size.clone())]);
+        if !self.repetitions.streams.is_residual(id) {
+            for (source, size) in sources(graph, id, values) {
+                terms.term(Rule::Kept, &[(Quantity::Value(source), size.clone())]);
+            }
+            return;
+        }
+        let enter = graph.node(id).operands[0];
+        terms.term(Rule::Kept, &[(Quantity::Value(enter), values[enter.index()].clone())]);
+        for &(place, level) in self.repetitions.streams.feeding(id) {
+            let branch = &self.repetitions.streams.branches[place];
+            let source = graph.node(branch.add).operands[branch.operand];
+            let Some(size) = values.get(source.index()) else { continue };
+            let times = self.repetitions.times[place][level].independent.clone();
+            let front = in_sum(self.abc, branch.add, branch.operand);
+            let factors = [(Quantity::RandomRepetitions, times), front, (Quantity::Value(source), size.clone())];
+            terms.term(Rule::Accumulated, &factors);
         }
     }
 }
@@ -187,7 +211,8 @@ impl Semantics for Walk<'_, '_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
-        self.climbs.take_round(id, block, values)
+        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| self.forward.rule(carry, values, terms));
+        self.climbs.take_round_by(id, block, values, rule)
     }
 
     fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
@@ -227,6 +252,26 @@ impl Climbs {
     pub fn take_round(&mut self, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         let edges = block.carried.iter().map(|carried| (carried.next, carried.carry));
         self.take(id, block, edges, values)
+    }
+
+    /// The same where a rule says what a stream is at the start of a repetition.
+    pub fn take_round_by(
+        &mut self,
+        id: BlockId,
+        block: &Block,
+        values: &mut [Size],
+        rule: impl Fn(NodeId, &[Size]) -> Size,
+    ) -> bool {
+        let mut grew = false;
+        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+            let size = rule(carried.carry, values);
+            let known = &mut values[carried.carry.index()];
+            if size > *known {
+                grew = true;
+                *known = if self.is_patient(id) { size } else { Size::Beyond };
+            }
+        }
+        self.count(id, grew)
     }
 
     /// The same for gradients, which go round the other way.

@@ -17,10 +17,12 @@ use std::collections::HashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::reachability::Dependence;
+use super::repetition::{Repetitions, is_new};
 use crate::dim::Monomial;
 use crate::graph::walk::{Semantics, interpret};
 use crate::graph::{Block, BlockId, Einsum, Func, Gate, Graph, Init, Label, NodeId, Op, ParamId};
 use crate::shape::Shaped;
+use crate::shape::stream::Streams;
 
 /// What is flipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,9 +61,16 @@ pub struct Summation {
 
 /// How every contraction sums at initialization, by node; nodes that sum nothing over growing axes have the default.
 pub fn summations(shaped: &Shaped) -> Vec<Summation> {
+    symmetries(shaped, Streams::none(shaped.graph)).0
+}
+
+/// The same, and how the branches of residual streams add up.
+pub fn symmetries(shaped: &Shaped, streams: Streams) -> (Vec<Summation>, Repetitions) {
     let mut signs = Signs::new(shaped);
-    let Ok(_) = interpret(shaped.graph, &mut signs);
-    signs.sums
+    let Ok(values) = interpret(shaped.graph, &mut signs);
+    let is_odd = |id: NodeId, block: BlockId| signs.is_odd_in_new(&values[id.index()], block);
+    let repetitions = Repetitions::new(shaped.graph, streams, is_odd);
+    (signs.sums, repetitions)
 }
 
 struct Signs<'s, 'g> {
@@ -146,6 +155,18 @@ impl<'s, 'g> Signs<'s, 'g> {
 }
 
 impl Signs<'_, '_> {
+    /// Whether flips of weights that are new in every repetition of a block flip a tensor.
+    fn is_odd_in_new(&self, tensor: &Parity, block: BlockId) -> bool {
+        let new = |flip: &Flip| match flip {
+            Flip::Param(param, _) => {
+                self.dependence.node_of(*param).is_some_and(|node| is_new(self.shaped.graph, node, block))
+            }
+            Flip::Carry(_) => false,
+        };
+        let odd = |group: &Group| *group != NONE && self.groups[*group as usize].iter().all(new);
+        tensor.zero || tensor.axes.iter().any(odd)
+    }
+
     fn number(&mut self, mut flips: SmallVec<[Flip; 2]>) -> Group {
         flips.sort_unstable();
         flips.dedup();

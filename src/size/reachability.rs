@@ -95,6 +95,11 @@ impl<'s, 'g> Dependence<'s, 'g> {
         Dependence { shaped, source, floor: floors, kept, answers, visits: Visits::new(graph.len()) }
     }
 
+    /// The node of a parameter, if something uses it.
+    pub fn node_of(&self, param: ParamId) -> Option<NodeId> {
+        self.source[param.index()]
+    }
+
     /// How many nodes all searches have visited together.
     #[cfg(test)]
     pub(super) fn visited(&self) -> usize {

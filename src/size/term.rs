@@ -40,6 +40,16 @@ pub enum Quantity {
     Random,
     /// N^(1/2) max(1, (N/M)^(1/2)): the operator norm of a random matrix against a vector aligned with it.
     Aligned,
+    /// The change of a tensor that its own repetition's updates make.
+    OwnChange(NodeId),
+    /// The initial size of the trained tensor itself, which relative steps are multiples of.
+    OwnEntry,
+    /// What a matrix's shape contributes to a spectral step.
+    ShapeFactor,
+    /// L: repetitions whose contributions are alike.
+    Repetitions,
+    /// L^(1/2): repetitions whose contributions are independent.
+    RandomRepetitions,
     /// A length that a tensor is broadcast along, summed in its gradient.
     Broadcast,
     /// The square root of such a length: fresh gradients add up randomly.
@@ -83,6 +93,12 @@ pub enum Rule {
     Normalized,
     /// A softmax.
     Softmax,
+    /// What all repetitions add to a residual stream.
+    Accumulated,
+    /// What the updates of all repetitions add to a residual stream.
+    AccumulatedChange,
+    /// What all repetitions answer to a change of their residual stream.
+    AccumulatedResponse,
     /// Rearranged, masked or passed on.
     Kept,
     /// The gradient of the logits is Θ(1).
@@ -129,6 +145,13 @@ impl Rule {
             Rule::Elementwise => "an elementwise function",
             Rule::Normalized => "a normalization gives size 1",
             Rule::Softmax => "a softmax over K entries gives 1/K",
+            Rule::Accumulated => {
+                "branches of all repetitions add up: independent ones like the square root of their number"
+            }
+            Rule::AccumulatedChange => "the updates of all repetitions move the stream the same way",
+            Rule::AccumulatedResponse => {
+                "all repetitions answer to the stream's change, each through its own initial weights"
+            }
             Rule::Kept => "rearranging, masking and passing on keep sizes",
             Rule::Loss => "the loss gradient of the logits is of size 1",
             Rule::FreshBackward => {
@@ -166,6 +189,8 @@ impl Rule {
             Rule::Sum | Rule::Product | Rule::Scaled | Rule::Kept | Rule::Elementwise => {
                 "TP-I: coordinatewise operation"
             }
+            Rule::Accumulated => "TP-VI §3: residual streams at initialization",
+            Rule::AccumulatedChange | Rule::AccumulatedResponse => "TP-VI §4; CompleteP §3",
             Rule::Normalized | Rule::Softmax => "by definition",
             Rule::FreshBackward => "TP-II: gradient independence at initialization",
             Rule::AlignedBackward => "Spectral §3: operator norms",

@@ -1,0 +1,110 @@
+//! Which parameterization: a name, and for residual networks the exponent of depth.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::rational::Rational;
+
+/// A parameterization with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Named {
+    /// Standard parameterization: what frameworks do without further thought.
+    Sp,
+    /// Neural-tangent parameterization.
+    Ntk,
+    /// Mean-field parameterization.
+    MeanField,
+    /// Maximal-update parameterization.
+    Mup,
+    /// The same with branches over L^(1/2) (Yang, Yu, Zhu & Hayou 2023, TP-VI).
+    DepthMup,
+    /// The same with branches over L (Dey et al. 2025).
+    CompleteP,
+}
+
+impl Named {
+    /// Every one, by its name on the command line.
+    pub const ALL: [Named; 6] =
+        [Named::Sp, Named::Ntk, Named::MeanField, Named::Mup, Named::DepthMup, Named::CompleteP];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Named::Sp => "sp",
+            Named::Ntk => "ntk",
+            Named::MeanField => "mean-field",
+            Named::Mup => "mup",
+            Named::DepthMup => "depth-mup",
+            Named::CompleteP => "complete-p",
+        }
+    }
+
+    /// What it does in width.
+    pub fn width(self) -> Named {
+        match self {
+            Named::Sp | Named::Ntk | Named::MeanField | Named::Mup => self,
+            Named::DepthMup | Named::CompleteP => Named::Mup,
+        }
+    }
+
+    /// The exponent of its residual multiplier L^-alpha; none if the number of repetitions counts as finite.
+    pub fn alpha(self) -> Option<Rational> {
+        match self {
+            Named::Sp | Named::Ntk | Named::MeanField | Named::Mup => None,
+            Named::DepthMup => Some(Rational::HALF),
+            Named::CompleteP => Some(Rational::ONE),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Not the name of a parameterization.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown parameterization `{0}`; known are {list}", list = Named::ALL.map(Named::name).join(", "))]
+pub struct UnknownParameterization(String);
+
+impl FromStr for Named {
+    type Err = UnknownParameterization;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Named::ALL.into_iter().find(|named| named.name() == name);
+        known.ok_or_else(|| UnknownParameterization(name.to_string()))
+    }
+}
+
+/// A named parameterization with its exponent of depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scheme {
+    /// What it does in width.
+    pub named: Named,
+    /// The exponent of the residual multiplier L^-alpha; none if the number of repetitions counts as finite.
+    pub alpha: Option<Rational>,
+}
+
+impl Scheme {
+    /// Another exponent of depth.
+    pub fn with_alpha(self, alpha: Rational) -> Scheme {
+        Scheme { alpha: Some(alpha), ..self }
+    }
+}
+
+impl From<Named> for Scheme {
+    fn from(named: Named) -> Scheme {
+        Scheme { named, alpha: named.alpha() }
+    }
+}
+
+/// `mup`, or `mup, alpha 2/3` where the exponent is not the name's own.
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.alpha.filter(|alpha| self.named.alpha() != Some(*alpha)) {
+            Some(alpha) => f.pad(&format!("{}, alpha {alpha}", self.named)),
+            None => f.pad(self.named.name()),
+        }
+    }
+}

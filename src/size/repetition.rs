@@ -1,0 +1,117 @@
+//! What a growing number L of repetitions does to sizes (TP-VI sections 3 and 4, CompleteP section 3).
+//!
+//! At initialization the branches of a residual stream are independent if every repetition has weights of its own in which its
+//! branch is odd ([`super::parity`]): they add up to L^(1/2). Changes that a repetition's own updates make are aligned with the
+//! gradient of the stream, the same in all repetitions: they add up to L. What a branch answers to a change of the stream comes
+//! through the repetition's own initial weights and adds up like the branches themselves. Gradients go the same ways back.
+
+use smallvec::SmallVec;
+
+use super::Size;
+use super::term::{coherent, random};
+use crate::dim::Monomial;
+use crate::graph::{BlockId, Graph, NodeId, Op};
+use crate::shape::Shaped;
+use crate::shape::stream::Streams;
+
+/// How a sum over repetitions counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// L: summands that are alike.
+    pub coherent: Monomial,
+    /// L^(1/2) if the summands are independent, else L.
+    pub independent: Size,
+}
+
+/// The residual streams of a graph, with how their branches add up.
+#[derive(Clone, Debug, Default)]
+pub struct Repetitions {
+    /// The streams.
+    pub streams: Streams,
+    /// Per branch and stream that it feeds: the repetitions from that stream's block inwards.
+    pub times: Vec<SmallVec<[Times; 1]>>,
+    /// Per block: whether all its branches are independent at initialization.
+    independent: Vec<bool>,
+}
+
+impl Repetitions {
+    /// No repetition counts as growing.
+    pub fn none(graph: &Graph) -> Repetitions {
+        Repetitions { streams: Streams::none(graph), times: Vec::new(), independent: Vec::new() }
+    }
+
+    /// Counts the repetitions of given streams; `is_odd` says of a node whether it is odd in weights that are new in every repetition
+    /// of a block.
+    pub fn new(graph: &Graph, streams: Streams, is_odd: impl Fn(NodeId, BlockId) -> bool) -> Repetitions {
+        let mut independent = vec![true; graph.blocks.len()];
+        let mut times = Vec::new();
+        for branch in &streams.branches {
+            let source = graph.node(branch.add).operands[branch.operand];
+            let odd = |block: BlockId| is_odd(source, block);
+            let blocks: SmallVec<[BlockId; 2]> = branch.feeds.iter().map(|feeds| feeds.block).collect();
+            blocks.iter().for_each(|block| independent[block.index()] &= odd(*block));
+            times.push((0..blocks.len()).map(|level| product(graph, &blocks[level..], odd)).collect());
+        }
+        Repetitions { streams, times, independent }
+    }
+
+    /// How a branch adds up in the outermost stream that it feeds.
+    pub fn in_all(&self, branch: usize) -> &Times {
+        &self.times[branch][0]
+    }
+
+    /// By how much more the gradient of an operand of a node is than that of one repetition: where repetitions share a weight, read the
+    /// same tensor from outside, or branch off a stream.
+    pub fn of_gradient(&self, shaped: &Shaped, id: NodeId, at: usize) -> Size {
+        if self.times.is_empty() {
+            return Size::one();
+        }
+        let graph = shaped.graph;
+        let operand = graph.node(id).operands[at];
+        let param = shaped.view_of[operand.index()];
+        let mut total = Size::one();
+        for block in self.streams.around(graph, id).filter(|block| !is_entry(graph, id, *block)) {
+            let inside = contains(graph, block, operand);
+            let shared = param.is_some() && !is_new(graph, operand, block);
+            let leaves = self.streams.on_path[operand.index()] && !self.streams.on_path[id.index()];
+            let count = &graph.block(block).count.powers;
+            total = match (param.is_some(), shared, inside && !leaves) {
+                (true, true, _) => total.mul(&coherent(count)),
+                (true, false, _) | (false, _, true) => total,
+                (false, _, false) if self.independent[block.index()] => total.mul(&random(count)),
+                (false, _, false) => total.mul(&coherent(count)),
+            };
+        }
+        total
+    }
+}
+
+fn product(graph: &Graph, blocks: &[BlockId], odd: impl Fn(BlockId) -> bool) -> Times {
+    let mut times = Times { coherent: Monomial::one(), independent: Size::one() };
+    for block in blocks {
+        let count = &graph.block(*block).count.powers;
+        let own = if odd(*block) { random(count) } else { coherent(count) };
+        times.coherent = times.coherent.mul(count).unwrap_or_default();
+        times.independent = times.independent.mul(&own);
+    }
+    times
+}
+
+fn contains(graph: &Graph, block: BlockId, id: NodeId) -> bool {
+    graph.block(block).nodes.contains(&(id.index() as u32))
+}
+
+/// Whether a node is a carry of a block: what enters there enters once.
+fn is_entry(graph: &Graph, id: NodeId, block: BlockId) -> bool {
+    graph.node(id).op == Op::Carry(block)
+}
+
+/// Whether a parameter (by its node, or a view of it) is new in every repetition of a block: declared inside, with nothing shared between.
+pub fn is_new(graph: &Graph, param: NodeId, block: BlockId) -> bool {
+    if !contains(graph, block, param) || graph.block(block).shared {
+        return false;
+    }
+    let inside = (0..).map(BlockId).zip(&graph.blocks).skip(block.index() + 1);
+    let mut inside = inside.take_while(|(_, inner)| inner.nodes.start < graph.block(block).nodes.end);
+    !inside.any(|(id, inner)| inner.shared && contains(graph, id, param))
+}
