@@ -45,14 +45,14 @@ mod tests {
           • batch size and number of steps: Θ(1); data: entries of size 1, correlated
           • updates: aligned with activations over the whole fan-in
           • readouts: initial weights align with changed features (strict stability)
-          • optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight
+          • optimizer: steps normalized entrywise; weight decay acts as rate times decay times weight (torch AdamW)
         ");
     }
 
     #[test]
     fn training_learns_features_whatever_the_optimizer() {
         let network = mupc::compile(SPEC).unwrap();
-        for (_, optimizer) in Optimizer::ALL {
+        for optimizer in Optimizer::ALL {
             let findings = network.classify(Named::Mup, optimizer).unwrap();
             assert!(findings.learns_features(), "{findings}");
         }

@@ -148,7 +148,11 @@ impl Network {
     }
 
     /// The reasons that answer a question.
-    pub fn explain_of(&self, question: impl Into<Question>, subject: &str) -> Result<Explanation, Diagnostics> {
+    pub fn explain_of(
+        &self,
+        question: impl Into<Question>,
+        subject: &str,
+    ) -> Result<Explanation, Diagnostics> {
         let question = question.into();
         let calculus = self.calculus_for(&question);
         let found = self.answer(&calculus, &question)?;

@@ -78,7 +78,7 @@ fn every_explanation_of_every_spec_adds_up() {
             let network = network(&entry.to_string_lossy());
             let calculus = network.calculus();
             for (named, optimizer) in [(Named::Mup, Optimizer::Sgd), (Named::Ntk, Optimizer::Adam)] {
-                let found = network.parameterize(named, optimizer).unwrap();
+                let found = network.parameterize((named, optimizer)).unwrap();
                 for param in &network.graph.params {
                     steps += check(&mupc::explain::explain(&calculus, &found, &param.path).unwrap());
                 }

@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use common::{mlp, power, q};
 use mupc::abc::{Abc, ParamScaling};
 use mupc::graph::Func;
 use mupc::optimizer::Optimizer;
+use mupc::optimizer::step::StepLaw;
 use mupc::parameterization::verdict::{Classification, classify};
 use mupc::parameterization::{Named, parameterize, rates};
 use mupc::rational::Rational;
@@ -44,7 +44,7 @@ fn abc(row: &Table, hidden: usize) -> Abc {
         init_std: minus(b[layer]),
         learning_rate: minus(c[layer]),
     });
-    Abc { params: params.collect(), contractions: BTreeMap::new() }
+    Abc { params: params.collect(), ..Abc::default() }
 }
 
 fn depths(row: &Table) -> Vec<usize> {
@@ -59,6 +59,11 @@ fn run(row: &Table, hidden: usize, convention: Convention) -> Classification {
     let graph = mlp(hidden, Func::Gelu);
     let calculus = Calculus::new(&graph).with_convention(convention);
     classify(&calculus, &analyze(&calculus, Rc::new(abc(row, hidden)), optimizer(row)))
+}
+
+/// The laws of a perceptron's steps.
+fn laws(optimizer: Optimizer) -> Vec<StepLaw> {
+    Calculus::new(&mlp(3, Func::Gelu)).laws(&optimizer.into())
 }
 
 fn rows() -> Vec<Table> {
@@ -105,11 +110,16 @@ fn rows_that_are_the_same_up_to_gauge() {
         let same_name =
             |candidate: &&Table| candidate["name"] == *other && candidate["optimizer"] == row["optimizer"];
         let other = rows.iter().find(same_name).unwrap();
-        assert!(abc(row, 3).same_as(&abc(other, 3), optimizer(row)), "{} {}", row["name"], row["optimizer"]);
+        assert!(
+            abc(row, 3).same_as(&abc(other, 3), &laws(optimizer(row))),
+            "{} {}",
+            row["name"],
+            row["optimizer"]
+        );
         compared += 1;
     }
     assert_eq!(compared, 5);
-    assert!(!abc(&rows[0], 3).same_as(&abc(&rows[5], 3), Optimizer::Sgd));
+    assert!(!abc(&rows[0], 3).same_as(&abc(&rows[5], 3), &laws(Optimizer::Sgd)));
 }
 
 #[test]
@@ -118,8 +128,12 @@ fn published_epsilons() {
         let graph = mlp(3, Func::Gelu);
         let calculus = Calculus::new(&graph);
         let abc = abc(row, 3);
-        let found =
-            rates::entry_gradients(&calculus, &abc, optimizer(row), &rates::Budget::new(&calculus, &abc));
+        let found = rates::entry_gradients(
+            &calculus,
+            &abc,
+            &laws(optimizer(row)),
+            &rates::Budget::new(&calculus, &abc),
+        );
         for (found, expected) in found.iter().zip(per_layer(row, "epsilon", 3)) {
             assert_eq!(found.power(), Some(&power(expected.neg().unwrap())), "{}", row["name"]);
         }
@@ -145,7 +159,7 @@ fn published_largest_learning_rates() {
                 "SP" => abc(&rows()[0], 3),
                 _ => abc(rows().iter().find(|row| row["name"].as_str() == Some(name)).unwrap(), 3),
             };
-            rates::set_largest_stable(&calculus, &mut abc, optimizer).unwrap();
+            rates::set_largest_stable(&calculus, &mut abc, &laws(optimizer)).unwrap();
             let layers = [0, 1, 2, 3].map(|layer| abc.params[layer].learning_rate.clone());
             let published: Vec<_> = strings(expected).iter().map(|c| power(q(c).neg().unwrap())).collect();
             assert_eq!(
@@ -194,7 +208,7 @@ fn largest_stable_rates_of_the_neural_tangent_parameterization() {
     for (optimizer, expected) in published {
         let mut abc = parameterize(&calculus, Named::Sp, optimizer).unwrap().abc.as_ref().clone();
         assert!(abc.params.iter().all(|scaling| scaling.learning_rate.is_one()));
-        rates::set_largest_stable(&calculus, &mut abc, optimizer).unwrap();
+        rates::set_largest_stable(&calculus, &mut abc, &calculus.laws(&optimizer.into())).unwrap();
         for (layer, rate) in [0, 2, 3].into_iter().zip(expected) {
             assert_eq!(abc.params[layer].learning_rate, power(q(rate)), "layer {layer}");
         }

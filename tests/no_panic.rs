@@ -35,7 +35,7 @@ fn ask(text: &str) -> bool {
 
 fn judge(calculus: &Calculus) {
     for named in Named::ALL {
-        for (_, optimizer) in Optimizer::ALL {
+        for optimizer in Optimizer::ALL {
             let Ok(found) = parameterize(calculus, named, optimizer) else { continue };
             let class = classify(calculus, &analyze(calculus, found.abc.clone(), optimizer));
             assert_eq!(class.params.len(), calculus.graph().params.len());

@@ -302,7 +302,7 @@ fn drift_of_the_best_rate() {
     for name in ["tp5-mlp", "attention-growing-heads"] {
         let calculus = calculus(&spec(name)).with_convention(convention);
         let sp = parameterize(&calculus, Named::Sp, Optimizer::Adam).unwrap();
-        let predicted = largest_global_rate(&calculus, &sp.abc, Optimizer::Adam);
+        let predicted = largest_global_rate(&calculus, &sp.abc, &Optimizer::Adam.into());
         assert_eq!(predicted, Some(Rational::integer(-1)), "{name}");
         assert!((slope("sp") + 1.0).abs() < 0.01);
         // The rates of muP already hold what depends on the width: a common factor beyond 1 is too large.

@@ -13,7 +13,7 @@ fn report(found: &Analyzed) -> String {
     let graph = found.calculus.graph();
     let mut text = String::new();
     let line = "param | role | multiplier | init | rate | eps | weight decay | movement";
-    writeln!(text, "{}\n{line}", found.table.optimizer).unwrap();
+    writeln!(text, "{}\n{line}", found.table.plan).unwrap();
     for (id, param) in graph.param_ids() {
         let [multiplier, init, rate] = found.row(&param.path);
         let optional =

@@ -40,7 +40,7 @@ fn abc(case: &Case) -> Abc {
         init_std: power(exponent(-case.b[l])),
         learning_rate: power(exponent(-case.c[l])),
     };
-    Abc { params: (0..case.a.len()).map(layer).collect(), contractions: BTreeMap::new() }
+    Abc { params: (0..case.a.len()).map(layer).collect(), ..Abc::default() }
 }
 
 fn run(case: &Case, optimizer: Optimizer) -> Classification {

@@ -197,7 +197,11 @@ impl About<'_, '_> {
         if !law.gradient_power.is_zero() {
             factors.push(format!("gradient {gradient}"));
         }
-        let multiplier = if law.gradient_power.is_zero() { format!("multiplier {own}") } else { format!("(multiplier {own})^2") };
+        let multiplier = if law.gradient_power.is_zero() {
+            format!("multiplier {own}")
+        } else {
+            format!("(multiplier {own})^2")
+        };
         let factors: String = factors.iter().map(|factor| format!(" * {factor}")).collect();
         format!("{}: an entry changes by {multiplier} * rate{factors} = {step}", law.optimizer)
     }

@@ -66,7 +66,8 @@ fn steps(calculus: &Calculus, found: &Parameterization) -> Vec<String> {
     let several = optimizers.len() > 1;
     let line = |(at, optimizer): (usize, &crate::optimizer::Optimizer)| {
         let name = if several { format!("optimizer {optimizer}: ") } else { "optimizer: ".to_string() };
-        let decay = if at + 1 == optimizers.len() { format!("; {}", found.decay.in_words()) } else { String::new() };
+        let decay =
+            if at + 1 == optimizers.len() { format!("; {}", found.decay.in_words()) } else { String::new() };
         format!("{name}{}{decay}", optimizer.step_in_words())
     };
     optimizers.iter().enumerate().map(line).collect()

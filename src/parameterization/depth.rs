@@ -45,7 +45,8 @@ pub fn block_depths(calculus: &Calculus) -> Vec<BlockDepth> {
     let growing = (0..).map(BlockId).zip(&streams.growing).filter(|(_, growing)| **growing);
     let depth = |(block, _)| {
         let own = |branch: &&Branch| branch.feeds.last().is_some_and(|feeds| feeds.block == block);
-        let layers = streams.branches.iter().filter(own).map(|branch| block_depth(&calculus.shaped, streams, branch));
+        let layers =
+            streams.branches.iter().filter(own).map(|branch| block_depth(&calculus.shaped, streams, branch));
         BlockDepth { block, layers: layers.max().unwrap_or(0) }
     };
     growing.map(depth).collect()
@@ -81,7 +82,9 @@ pub fn remarks(calculus: &Calculus, alpha: Rational) -> Vec<String> {
 /// Why a stream without identity path has no limit.
 fn no_limit(graph: &Graph, stream: &str, next: NodeId) -> String {
     let why = match graph.node(next).op {
-        Op::Normalize { .. } => "is normalized after the sum, so every repetition shrinks what came before by a constant factor",
+        Op::Normalize { .. } => {
+            "is normalized after the sum, so every repetition shrinks what came before by a constant factor"
+        }
         _ => "is not passed on by a sum, so every repetition replaces it",
     };
     format!(

@@ -71,14 +71,16 @@ impl Form {
                 let law = &given.laws[param.index()];
                 *own = own.shift(&factor, law).unwrap_or_else(|| own.clone());
                 let at = param.index();
-                shifted.epsilon[at] = shifted.epsilon[at].as_ref().and_then(|eps| eps.mul(&factor));
-                let trained = shifted.weight_decay[at].is_some();
-                shifted.weight_decay[at] = Monomial::one().div(&own.learning_rate).filter(|_| trained);
+                let gradient = shifted.gradient[at].as_ref().and_then(|gradient| gradient.mul(&factor));
+                let epsilon = gradient.as_ref().and_then(|gradient| law.epsilon(gradient, &own.init_std));
+                shifted.epsilon[at] = shifted.epsilon[at].as_ref().and(epsilon);
+                shifted.gradient[at] = gradient;
             }
         }
         shifted.abc = abc.into();
         shifted.form = self;
-        shifted
+        let decay = shifted.decay;
+        shifted.with_decay(calculus, decay)
     }
 
     /// The factor that goes from a parameter's initialization into its multiplier.

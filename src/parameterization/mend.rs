@@ -3,8 +3,8 @@
 
 use super::derive::maximal_update;
 use super::rates::set_largest_stable;
-use super::{Parameterization, depth};
 use super::verdict::{Classification, Verdict};
+use super::{Parameterization, depth};
 use crate::abc::{Abc, ParamScaling};
 use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
@@ -25,19 +25,15 @@ pub fn mend(calculus: &Calculus, given: &Parameterization, found: &Classificatio
     }
     let laws = &given.laws;
     let given = given.abc.as_ref();
-    let params =
-        calculus.graph().param_ids().filter_map(|(id, _)| param(calculus, given, &wanted, &laws[id.index()], id));
+    let params = calculus
+        .graph()
+        .param_ids()
+        .filter_map(|(id, _)| param(calculus, given, &wanted, &laws[id.index()], id));
     params.chain(operations(calculus, given, &wanted)).collect()
 }
 
 /// How one parameter differs, with its own multiplier kept.
-fn param(
-    calculus: &Calculus,
-    given: &Abc,
-    wanted: &Abc,
-    law: &StepLaw,
-    id: ParamId,
-) -> Option<String> {
+fn param(calculus: &Calculus, given: &Abc, wanted: &Abc, law: &StepLaw, id: ParamId) -> Option<String> {
     let (given, wanted) = (&given.params[id.index()], &wanted.params[id.index()]);
     let wanted = wanted.shift(&given.multiplier.div(&wanted.multiplier)?, law)?;
     let param = calculus.graph().param(id);

@@ -30,7 +30,8 @@ pub struct NoMatch {
 
 /// The parameters whose path, or name in other tools, matches a pattern.
 pub fn matching(graph: &Graph, pattern: &str) -> Result<Vec<ParamId>, NoMatch> {
-    let external = |param: &crate::graph::Param| param.external.as_ref().is_some_and(|name| matches(pattern, name));
+    let external =
+        |param: &crate::graph::Param| param.external.as_ref().is_some_and(|name| matches(pattern, name));
     let found = graph.param_ids().filter(|(_, param)| matches(pattern, &param.path) || external(param));
     let found: Vec<ParamId> = found.map(|(id, _)| id).collect();
     match found.is_empty() {

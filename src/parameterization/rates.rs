@@ -167,7 +167,8 @@ impl Adjoint for Sweep<'_, '_> {
     }
 
     fn repeat(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Afforded>]) -> bool {
-        let mut sizes: Vec<Option<Size>> = afforded.iter().map(|own| own.as_ref().map(|own| own.own.clone())).collect();
+        let mut sizes: Vec<Option<Size>> =
+            afforded.iter().map(|own| own.as_ref().map(|own| own.own.clone())).collect();
         let again = self.climbs.take_least(id, block, &mut sizes);
         for carried in block.carried.iter().filter(|_| again) {
             let next = carried.next.index();

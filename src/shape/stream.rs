@@ -77,7 +77,8 @@ impl Streams {
     pub fn new(graph: &Graph) -> Streams {
         let mut streams = Streams::none(graph);
         let mut paths = Vec::new();
-        for (id, block) in (0..).map(BlockId).zip(&graph.blocks).filter(|(_, block)| !block.count.is_finite()) {
+        for (id, block) in (0..).map(BlockId).zip(&graph.blocks).filter(|(_, block)| !block.count.is_finite())
+        {
             for carried in &block.carried {
                 let (carry, next) = (carried.carry, carried.next);
                 match identity(graph, block, carry, next) {
@@ -152,7 +153,8 @@ impl Streams {
 fn identity(graph: &Graph, block: &Block, carry: NodeId, next: NodeId) -> Option<Vec<NodeId>> {
     let start = block.nodes.start as usize;
     let mut same = vec![false; block.nodes.len()];
-    let is_same = |same: &[bool], id: NodeId| id.index().checked_sub(start).and_then(|at| same.get(at)).copied();
+    let is_same =
+        |same: &[bool], id: NodeId| id.index().checked_sub(start).and_then(|at| same.get(at)).copied();
     same[carry.index() - start] = true;
     for at in carry.index() + 1..=next.index() {
         let id = NodeId::new(at);
@@ -194,8 +196,13 @@ pub fn block_depth(shaped: &Shaped, streams: &Streams, branch: &Branch) -> usize
     for at in start..=end.index().max(start) {
         let id = NodeId::new(at);
         let inner = graph.node(id).operands.iter().filter(|operand| operand.index() >= start);
-        let below = inner.filter(|operand| !streams.on_path[operand.index()]).map(|id| depth[id.index() - start]);
-        let own = if streams.on_path[at] { 0 } else { below.max().unwrap_or(0) + usize::from(is_layer(shaped, id)) };
+        let below =
+            inner.filter(|operand| !streams.on_path[operand.index()]).map(|id| depth[id.index() - start]);
+        let own = if streams.on_path[at] {
+            0
+        } else {
+            below.max().unwrap_or(0) + usize::from(is_layer(shaped, id))
+        };
         depth[at - start] = own;
     }
     end.index().checked_sub(start).map_or(0, |at| depth[at])

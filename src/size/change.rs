@@ -318,7 +318,8 @@ impl Semantics for Walk<'_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
-        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| self.changes.rule(carry, values, terms));
+        let rule =
+            |carry: NodeId, values: &[Size]| Largest::of(|terms| self.changes.rule(carry, values, terms));
         self.climbs.take_round_by(id, block, values, rule)
     }
 

@@ -162,7 +162,8 @@ impl Forward<'_, '_> {
             let Some(size) = values.get(source.index()) else { continue };
             let times = self.repetitions.times[place][level].independent.clone();
             let front = in_sum(self.abc, branch.add, branch.operand);
-            let factors = [(Quantity::RandomRepetitions, times), front, (Quantity::Value(source), size.clone())];
+            let factors =
+                [(Quantity::RandomRepetitions, times), front, (Quantity::Value(source), size.clone())];
             terms.term(Rule::Accumulated, &factors);
         }
     }
@@ -211,7 +212,8 @@ impl Semantics for Walk<'_, '_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
-        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| self.forward.rule(carry, values, terms));
+        let rule =
+            |carry: NodeId, values: &[Size]| Largest::of(|terms| self.forward.rule(carry, values, terms));
         self.climbs.take_round_by(id, block, values, rule)
     }
 

@@ -68,7 +68,7 @@ pub fn try_analyzed<'c>(
 
 /// Classifies a given parameterization.
 pub fn classified<'c>(calculus: &'c Calculus<'static>, table: Parameterization) -> Analyzed<'c> {
-    let sizes = analyze(calculus, table.abc.clone(), table.optimizer);
+    let sizes = analyze(calculus, table.abc.clone(), table.plan.clone());
     let class = classify(calculus, &sizes);
     Analyzed { calculus, table, sizes, class }
 }
