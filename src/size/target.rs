@@ -5,6 +5,7 @@
 //! `logits = y / n` the tensor `y` may be as large as n.
 
 use super::Size;
+use crate::dim::Symbol;
 use crate::graph::func::Law;
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Graph, NodeId, Op};
@@ -60,7 +61,8 @@ pub fn bounds(shaped: &Shaped) -> Vec<Bound> {
         seeds[output.index()] = Bound::Absolute(Size::one());
     }
     let before_loss = before_loss(shaped.graph);
-    backpropagate(shaped.graph, &mut Pull { before_loss: &before_loss }, seeds)
+    let counts = counts(shaped.graph);
+    backpropagate(shaped.graph, &mut Pull { before_loss: &before_loss, counts: &counts }, seeds)
 }
 
 /// The nodes that the logits depend on, themselves included; the others belong to the loss.
@@ -68,8 +70,14 @@ pub fn before_loss(graph: &Graph) -> Vec<bool> {
     graph.ancestors(&graph.outputs)
 }
 
+/// The symbols that count repetitions. A branch behind a written 1/L is no larger for it: the factor is there for the sum over repetitions.
+fn counts(graph: &Graph) -> Vec<Symbol> {
+    graph.blocks.iter().flat_map(|block| block.count.powers.iter().map(|(symbol, _)| symbol)).collect()
+}
+
 struct Pull<'b> {
     before_loss: &'b [bool],
+    counts: &'b [Symbol],
 }
 
 impl Adjoint for Pull<'_> {
@@ -84,7 +92,8 @@ impl Adjoint for Pull<'_> {
         match &graph.node(id).op {
             Op::Scale(_) => match graph.written_multiplier(id) {
                 Some(factor) if !factor.coefficient.is_zero() => {
-                    own.divided(&Size::from(&factor.powers), source)
+                    let in_width = factor.powers.iter().filter(|(symbol, _)| !self.counts.contains(symbol));
+                    own.divided(&Size::Power(in_width.collect()), source)
                 }
                 _ => own.divided(&Size::one(), source),
             },
