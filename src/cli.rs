@@ -4,12 +4,14 @@ pub mod args;
 pub mod failure;
 
 mod classify;
+mod compare;
 mod completions;
 mod explain;
 mod files;
 mod fmt;
 mod graph;
 mod table;
+mod test;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Table(args) => table::run(args),
         Task::Explain(args) => explain::run(args),
         Task::Classify(args) => classify::run(args),
+        Task::Compare(args) => compare::run(args),
+        Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),
         Task::Completions(args) => Ok(completions::run(args)),

@@ -13,6 +13,7 @@
 pub mod func;
 pub mod lower;
 pub mod op;
+pub mod rules;
 pub mod walk;
 
 use std::collections::HashMap;
@@ -197,6 +198,10 @@ pub struct Graph {
     pub outputs: Vec<NodeId>,
     /// The loss.
     pub loss: Option<NodeId>,
+    /// Parameterizations that the spec defines.
+    pub parameterizations: Vec<rules::Custom>,
+    /// What the spec expects of its exponents.
+    pub expectations: Vec<rules::Expectation>,
     dag: DiGraph<Node, u32, u32>,
 }
 

@@ -8,6 +8,8 @@ use crate::graph::Graph;
 use crate::graph::lower::{Program, Unit, lower};
 use crate::loader::{Loader, NoFiles, load};
 use crate::optimizer::{Decay, Plan};
+use crate::parameterization::compare::Comparison;
+use crate::parameterization::expectation::{self, Checked, subject};
 use crate::parameterization::findings::Findings;
 use crate::parameterization::{Failure, Form, Parameterization, ScalingTable, Scheme, parameterize};
 use crate::prelude;
@@ -80,7 +82,7 @@ impl Network {
     }
 
     fn answer(&self, calculus: &Calculus, question: &Question) -> Result<Parameterization, Diagnostics> {
-        let found = parameterize(calculus, question.scheme, question.plan.clone());
+        let found = parameterize(calculus, question.scheme.clone(), question.plan.clone());
         let found = found.map_err(|failure| self.failed(&failure))?;
         Ok(question.form.apply(calculus, &found.with_decay(calculus, question.decay)))
     }
@@ -135,6 +137,26 @@ impl Network {
         let question = question.into();
         let calculus = self.calculus_for(&question);
         Ok(Findings::new(&calculus, &self.answer(&calculus, &question)?))
+    }
+
+    /// What the spec expects, held against what is derived.
+    pub fn expectations(&self) -> Result<Vec<Checked>, Diagnostics> {
+        let check = |expectation| {
+            let (scheme, plan) = subject(&self.graph, expectation).map_err(Failure::Rules)?;
+            expectation::check(&self.calculus_for(&Question::new(scheme, plan)), expectation)
+        };
+        self.graph
+            .expectations
+            .iter()
+            .map(|own| check(own).map_err(|failure| self.failed(&failure)))
+            .collect()
+    }
+
+    /// Two parameterizations side by side: are they the same up to gauge?
+    pub fn compare(&self, first: &Question, second: &Question) -> Result<Comparison, Diagnostics> {
+        let calculus = self.calculus_for(first);
+        let (one, other) = (self.answer(&calculus, first)?, self.answer(&self.calculus_for(second), second)?);
+        Ok(Comparison::new(&calculus, &one, &other))
     }
 
     /// Why a parameter or tensor scales as it does, step by step.

@@ -4,9 +4,12 @@
 //! ([`rates`]), then eps and weight decay. [`verdict`] classifies a parameterization, whoever wrote it.
 
 pub mod assumptions;
+pub mod compare;
 pub mod conflict;
+pub mod custom;
 pub mod depth;
 pub mod derive;
+pub mod expectation;
 mod failure;
 pub mod findings;
 pub mod form;
@@ -22,6 +25,7 @@ pub mod verdict;
 use std::rc::Rc;
 
 use crate::abc::Abc;
+use crate::diagnostic::Diagnostic;
 use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
 use crate::optimizer::step::{Ambiguous, StepLaw, ambiguous};
@@ -58,6 +62,8 @@ pub struct Parameterization {
     pub weight_decay: Vec<Option<Monomial>>,
     /// Parameters that no gradient reaches: any learning rate will do.
     pub untrained: Vec<ParamId>,
+    /// What the spec's own rules say of eps and weight decay.
+    pub written: custom::Written,
 }
 
 /// A size that has no exponent where the table needs one.
@@ -78,6 +84,8 @@ pub enum Failure {
     Unbounded(Unbounded),
     /// An optimizer would have to choose which matrix a parameter is.
     Ambiguous(Ambiguous),
+    /// A rule of the spec's own parameterization that cannot be followed.
+    Rules(Box<Diagnostic>),
 }
 
 /// The scaling table of a graph under a named parameterization. Under one with a depth exponent the calculus must be
@@ -87,7 +95,10 @@ pub fn parameterize(
     scheme: impl Into<Scheme>,
     plan: impl Into<Plan>,
 ) -> Result<Parameterization, Failure> {
-    let (scheme, plan) = (scheme.into(), plan.into());
+    let (scheme, mut plan) = (scheme.into(), plan.into());
+    if let Some(own) = &scheme.custom {
+        plan = custom::plan(calculus, own, plan).map_err(Failure::Rules)?;
+    }
     if let Some(found) = ambiguous(&calculus.shaped, &plan) {
         return Err(Failure::Ambiguous(found));
     }
@@ -105,7 +116,12 @@ pub fn parameterize(
     if scheme.named != Named::Sp {
         rates::spend(calculus, &mut abc, &laws, &budget)?;
     }
-    Ok(complete(calculus, scheme, plan, laws, abc, &budget))
+    let Some(own) = scheme.custom.clone() else {
+        return Ok(complete(calculus, scheme, plan, laws, abc, &budget));
+    };
+    let written = custom::apply(calculus, &own, &mut abc).map_err(Failure::Rules)?;
+    let budget = Budget::new(calculus, &abc);
+    Ok(Parameterization { written, ..complete(calculus, scheme, plan, laws, abc, &budget) }.with_written())
 }
 
 /// Adds eps and weight decay, which follow from the rest: eps is compared with gradients at initialization, weight decay with the
@@ -141,6 +157,7 @@ fn complete(
         gradient,
         weight_decay: Vec::new(),
         untrained,
+        written: custom::Written::default(),
     };
     found.with_decay(calculus, Decay::default())
 }
@@ -153,6 +170,16 @@ impl Parameterization {
             if param.frozen { None } else { self.decay_of(id) }
         };
         self.weight_decay = calculus.graph().param_ids().map(own).collect();
+        self.with_written()
+    }
+
+    fn with_written(mut self) -> Parameterization {
+        for (id, power) in &self.written.epsilon {
+            self.epsilon[id.index()] = Some(power.clone());
+        }
+        for (id, power) in &self.written.decay {
+            self.weight_decay[id.index()] = Some(power.clone());
+        }
         self
     }
 

@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod classify_json;
 pub mod classify_text;
+pub mod compare_text;
 pub mod graph_dot;
 pub mod graph_json;
 pub mod graph_svg;
@@ -18,6 +19,7 @@ pub mod table_latex;
 pub mod table_markdown;
 mod table_row;
 pub mod table_text;
+pub mod test_text;
 #[cfg(test)]
 mod tests;
 

@@ -10,12 +10,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
-use crate::diagnostic::nearest;
+use crate::diagnostic::{did_you_mean, nearest};
 use crate::graph::Graph;
 use crate::network::Question;
 use crate::optimizer::{Decay, Optimizer, Plan};
 use crate::parameterization::pattern::matching;
-use crate::parameterization::{Form, Named, Scheme};
+use crate::parameterization::{Form, Scheme};
 use crate::rational::Rational;
 use crate::size::change::{Alignment, Convention, Readout};
 
@@ -50,6 +50,12 @@ pub enum Task {
     /// Judge a parameterization: stable or not, trivial, feature learning or kernel; 1 if it is not stable and nontrivial.
     #[command(after_help = CLASSIFY)]
     Classify(ClassifyArguments),
+    /// Decide whether two parameterizations are the same up to gauge, and where they first differ; 1 if they differ.
+    #[command(after_help = COMPARE)]
+    Compare(CompareArguments),
+    /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
+    #[command(after_help = TEST)]
+    Test(TestArguments),
     /// Show the graph that a spec means.
     #[command(after_help = GRAPH)]
     Graph(GraphArguments),
@@ -65,10 +71,19 @@ pub enum Task {
 #[derive(Clone, Debug, Args)]
 pub struct Rules {
     /// The parameterization.
-    #[arg(short, long, value_name = "NAME", default_value = "mup", value_parser = named())]
-    pub parameterization: Named,
-    /// The optimizer; again with a pattern of parameters for those that have another one, as in `-o adam -o 'h.*.weight=muon'`.
-    #[arg(short, long, value_name = "[PATTERN=]NAME", default_value = "adam")]
+    #[arg(short, long, value_name = "NAME", default_value = "mup")]
+    pub parameterization: String,
+    /// For which optimizers.
+    #[command(flatten)]
+    pub terms: Terms,
+}
+
+/// For which optimizers, and under which conventions.
+#[derive(Clone, Debug, Args)]
+pub struct Terms {
+    /// The optimizer; again with a pattern of parameters for those that have another one, as in `-o adam -o 'h.*.weight=muon'`. Adam, or
+    /// the one that the parameterization is made for, if none is given.
+    #[arg(short, long, value_name = "[PATTERN=]NAME")]
     pub optimizer: Vec<OptimizerChoice>,
     /// Let numbers of repetitions grow, with L^-ALPHA in front of every branch of a residual stream; 0 is standard depth.
     #[arg(long, value_name = "ALPHA", value_parser = exponent, allow_negative_numbers = true)]
@@ -135,9 +150,19 @@ fn exponent(text: &str) -> Result<Rational, String> {
 impl Rules {
     /// The question that the arguments ask of a network.
     pub fn question(&self, graph: &Graph) -> Result<Question, Failure> {
-        let mut scheme = Scheme::from(self.parameterization);
+        self.terms.question(graph, &self.parameterization)
+    }
+}
+
+impl Terms {
+    /// The question about one parameterization.
+    pub fn question(&self, graph: &Graph, name: &str) -> Result<Question, Failure> {
+        let mut scheme = Scheme::find(graph, name).ok_or_else(|| unknown(graph, name))?;
         scheme.alpha = self.alpha.or(scheme.alpha);
-        let mut plan = Plan::from(Optimizer::Adam);
+        let own = scheme.custom.as_ref().and_then(|custom| custom.optimizer.as_ref());
+        let own =
+            own.map(|own| own.text.parse().map_err(|error| Failure::new(format!("{error}")))).transpose()?;
+        let mut plan = Plan::from(own.unwrap_or(Optimizer::Adam));
         for choice in &self.optimizer {
             match &choice.pattern {
                 None => plan.default = choice.optimizer,
@@ -260,6 +285,49 @@ pub struct ClassifyArguments {
     pub all: bool,
 }
 
+const COMPARE: &str = "\
+Examples:
+  mupc compare gpt2.mup -p sp -p mup
+  mupc compare gpt2.mup -p mup -p complete-p -o sgd
+  mupc compare mlp.mup -p mean-field -p mup -o sgd || echo 'not the same'";
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The spec; `-` for standard input.
+    pub spec: PathBuf,
+    /// The two parameterizations.
+    #[arg(short, long, value_name = "NAME", num_args = 1, required = true)]
+    pub parameterization: Vec<String>,
+    /// For which optimizers, and under which conventions.
+    #[command(flatten)]
+    pub terms: Terms,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+const TEST: &str = "\
+Examples:
+  mupc test gpt2.mup
+  mupc test specs                   every spec of a folder that has an `expect` block
+  mupc test specs --update          write what is derived into the blocks
+  mupc test specs --format json | jq .holds";
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Specs, and folders of specs.
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write what is derived into the blocks that differ.
+    #[arg(long)]
+    pub update: bool,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+}
+
 const GRAPH: &str = "\
 Examples:
   mupc graph gpt2.mup
@@ -336,8 +404,10 @@ pub struct CompletionsArguments {
     pub shell: clap_complete::Shell,
 }
 
-fn named() -> impl TypedValueParser<Value = Named> {
-    one_of(Named::ALL.map(Named::name))
+fn unknown(graph: &Graph, name: &str) -> Failure {
+    let known = Scheme::names(graph);
+    let message = format!("unknown parameterization `{name}`; known are {}", known.join(", "));
+    Failure::Other(message, did_you_mean(name, known.iter().copied()))
 }
 
 fn decay() -> impl TypedValueParser<Value = Decay> {

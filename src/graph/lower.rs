@@ -30,6 +30,7 @@ mod number;
 mod placement;
 mod product;
 mod repeat;
+mod rules;
 mod survey;
 mod window;
 
@@ -105,6 +106,7 @@ pub fn lower(program: &Program) -> Result<Graph, Vec<Diagnostic>> {
     lowering.definitions(program);
     lowering.constants(program);
     lowering.network(program);
+    lowering.rules(program);
     lowering.conclude()
 }
 
@@ -275,6 +277,7 @@ impl<'a> Lowering<'a> {
             StmtKind::Data(kind, decls) => decls.iter().for_each(|decl| self.data(*kind, decl)),
             StmtKind::Name(path, text) => self.external.push((path, text)),
             StmtKind::Loss(expr) => self.loss(expr, stmt.span),
+            StmtKind::Rules(_) | StmtKind::Setting(_) | StmtKind::Rule(_) => {}
             StmtKind::Dim(_) | StmtKind::Scale(_) | StmtKind::Use(_) | StmtKind::Def(_) => {}
             StmtKind::Param(_) | StmtKind::Assign(_) | StmtKind::Repeat(_) | StmtKind::Return(_) => {
                 self.statement(stmt);
@@ -300,6 +303,9 @@ impl<'a> Lowering<'a> {
             | StmtKind::Def(_)
             | StmtKind::Return(_)
             | StmtKind::Loss(_)
+            | StmtKind::Rules(_)
+            | StmtKind::Setting(_)
+            | StmtKind::Rule(_)
             | StmtKind::Name(..) => {}
         }
     }

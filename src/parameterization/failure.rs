@@ -11,6 +11,7 @@ impl Failure {
             Failure::Conflict(conflict) => conflict.diagnostic(graph),
             Failure::Unbounded(unbounded) => unbounded.diagnostic(graph),
             Failure::Ambiguous(found) => no_matrix(graph, found),
+            Failure::Rules(error) => error.as_ref().clone(),
         }
     }
 }

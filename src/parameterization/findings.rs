@@ -81,7 +81,7 @@ impl Findings {
         let graph = calculus.graph();
         Findings {
             network: graph.name.clone(),
-            parameterization: given.scheme,
+            parameterization: given.scheme.clone(),
             optimizer: given.plan.clone(),
             scales: graph.scales.clone(),
             verdict: found.verdict,

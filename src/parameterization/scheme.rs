@@ -1,8 +1,11 @@
 //! Which parameterization: a name, and for residual networks the exponent of depth.
 
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
 
+use crate::graph::Graph;
+use crate::graph::rules::Custom;
 use crate::rational::Rational;
 
 /// A parameterization with a name.
@@ -77,13 +80,15 @@ impl FromStr for Named {
     }
 }
 
-/// A named parameterization with its exponent of depth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A named parameterization with its exponent of depth and, if the spec defines it, its rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheme {
     /// What it does in width.
     pub named: Named,
     /// The exponent of the residual multiplier L^-alpha; none if the number of repetitions counts as finite.
     pub alpha: Option<Rational>,
+    /// What the spec says of its own, on top of that.
+    pub custom: Option<Rc<Custom>>,
 }
 
 impl Scheme {
@@ -95,16 +100,54 @@ impl Scheme {
 
 impl From<Named> for Scheme {
     fn from(named: Named) -> Scheme {
-        Scheme { named, alpha: named.alpha() }
+        Scheme { named, alpha: named.alpha(), custom: None }
     }
 }
 
 /// `mup`, or `mup, alpha 2/3` where the exponent is not the name's own.
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(custom) = &self.custom {
+            return f.pad(&custom.name.text);
+        }
         match self.alpha.filter(|alpha| self.named.alpha() != Some(*alpha)) {
             Some(alpha) => f.pad(&format!("{}, alpha {alpha}", self.named)),
             None => f.pad(self.named.name()),
         }
+    }
+}
+
+/// Parameterizations may inherit from each other this often.
+const DEEPEST: usize = 32;
+
+impl Scheme {
+    /// The parameterization of a name: one that the spec defines, or a known one. `None` if there is no such.
+    pub fn find(graph: &Graph, name: &str) -> Option<Scheme> {
+        Scheme::find_below(graph, name, DEEPEST)
+    }
+
+    fn find_below(graph: &Graph, name: &str, levels: usize) -> Option<Scheme> {
+        let known = graph.parameterizations.iter().find(|custom| custom.name.text == name);
+        let Some(own) = known.filter(|_| levels > 0) else {
+            return name.parse::<Named>().ok().map(Scheme::from);
+        };
+        let base = own.base.as_ref().map_or("mup", |base| base.text.as_str());
+        let base = if base == name {
+            base.parse::<Named>().ok()?.into()
+        } else {
+            Scheme::find_below(graph, base, levels - 1)?
+        };
+        let mut custom = own.clone();
+        if let Some(below) = &base.custom {
+            custom.rules.splice(0..0, below.rules.iter().cloned());
+            custom.optimizer = custom.optimizer.or(below.optimizer.clone());
+        }
+        Some(Scheme { named: base.named, alpha: own.alpha.or(base.alpha), custom: Some(Rc::new(custom)) })
+    }
+
+    /// Every name that [`Scheme::find`] knows.
+    pub fn names(graph: &Graph) -> Vec<&str> {
+        let own = graph.parameterizations.iter().map(|custom| custom.name.text.as_str());
+        Named::ALL.iter().map(|named| named.name()).chain(own).collect()
     }
 }

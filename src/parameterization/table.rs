@@ -80,7 +80,7 @@ impl ScalingTable {
         let graph = calculus.graph();
         ScalingTable {
             network: graph.name.clone(),
-            parameterization: found.scheme,
+            parameterization: found.scheme.clone(),
             optimizer: found.plan.clone(),
             form: found.form,
             scales: graph.scales.clone(),

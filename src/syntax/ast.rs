@@ -1,5 +1,9 @@
 //! The syntax tree. It says what was written, not whether it makes sense: names, dims and shapes are the lowering's business.
 
+mod rules;
+
+pub use rules::{Clause, ClauseValue, Pattern, Rule, RulesBlock, RulesKind, Setting};
+
 use crate::rational::Rational;
 use crate::source::Span;
 
@@ -75,6 +79,12 @@ pub enum StmtKind {
     Loss(Expr),
     /// `name block.attention.wq as "h.{l}.attn.q"`
     Name(Vec<Ident>, Text),
+    /// `parameterization mine from mup { ... }`, `expect mup with adam { ... }`
+    Rules(RulesBlock),
+    /// `optimizer adam` in such a block
+    Setting(Setting),
+    /// `h.*.weight: lr n^-1` in such a block
+    Rule(Rule),
 }
 
 /// `n = 768`

@@ -6,6 +6,7 @@
 
 mod expression;
 mod line;
+mod rules;
 mod statement;
 
 use self::line::Line;

@@ -13,8 +13,14 @@
 //!            | "return" expr
 //!            | "loss" expr
 //!            | "name" step { "." step } "as" STRING
+//!            | "parameterization" title [ "from" title ] "{" { line } "}"
+//!            | "expect" title [ "with" title ] "{" { line } "}"
 //!            | NAME [ "[" indices "]" ] ( "=" | "+=" ) expr ;
 //! step       = NAME | "repeat" ;
+//! title      = NAME { "-" NAME } ;                                  (no blanks inside)
+//! line       = "optimizer" title | "alpha" expr | "verdict" STRING | pattern { "," pattern } ":" clause { "," clause } ;
+//! pattern    = STRING | ( NAME | "*" ) { "." | "*" | NAME } ;       (no blanks inside)
+//! clause     = NAME ( expr | title | "frozen" ) ;
 //! binding    = NAME "=" expr ;
 //! data       = NAME [ "[" [ expr { "," expr } ] "]" ] [ "in" expr ] ;
 //! param      = NAME [ "[" [ expr { "," expr } ] "]" ] [ "=" expr ] [ "frozen" ] [ "as" STRING ] ;
@@ -43,6 +49,7 @@
 mod expression;
 mod list;
 mod recovery;
+mod rules;
 mod statement;
 
 use std::cell::{Cell, RefCell};

@@ -107,11 +107,13 @@ pub(super) enum Keyword {
     Over,
     In,
     Frozen,
+    Parameterization,
+    Expect,
 }
 
 impl Keyword {
     /// All of them: first those that begin a statement, then the others.
-    pub const ALL: [(Keyword, &'static str); 17] = [
+    pub const ALL: [(Keyword, &'static str); 19] = [
         (Keyword::Network, "network"),
         (Keyword::Use, "use"),
         (Keyword::Scale, "scale"),
@@ -124,6 +126,8 @@ impl Keyword {
         (Keyword::Return, "return"),
         (Keyword::Loss, "loss"),
         (Keyword::Name, "name"),
+        (Keyword::Parameterization, "parameterization"),
+        (Keyword::Expect, "expect"),
         (Keyword::Shared, "shared"),
         (Keyword::As, "as"),
         (Keyword::Over, "over"),

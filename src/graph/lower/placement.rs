@@ -5,7 +5,7 @@
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::source::Span;
-use crate::syntax::ast::{Def, Stmt, StmtKind};
+use crate::syntax::ast::{Def, RulesBlock, RulesKind, Stmt, StmtKind};
 
 use super::{Lowering, Program};
 
@@ -37,6 +37,9 @@ fn keyword(kind: &StmtKind) -> &'static str {
         StmtKind::Return(_) => "return",
         StmtKind::Loss(_) => "loss",
         StmtKind::Name(..) => "name",
+        StmtKind::Rules(RulesBlock { kind: RulesKind::Parameterization, .. }) => "parameterization",
+        StmtKind::Rules(RulesBlock { kind: RulesKind::Expect, .. }) => "expect",
+        StmtKind::Setting(_) | StmtKind::Rule(_) => "a rule",
     }
 }
 
@@ -45,6 +48,7 @@ fn allowed(kind: &StmtKind, place: Place) -> bool {
     match (kind, place) {
         (StmtKind::Return(_), _) => place == Place::Def,
         (_, Place::Main) => true,
+        (StmtKind::Rules(block), Place::Used) => block.kind == RulesKind::Parameterization,
         (kind, Place::Used) => matches!(kind, StmtKind::Def(_) | StmtKind::Dim(_) | StmtKind::Use(_)),
         (kind, Place::Def | Place::Repeat) => {
             matches!(kind, StmtKind::Dim(_) | StmtKind::Param(_) | StmtKind::Assign(_) | StmtKind::Repeat(_))
@@ -77,7 +81,10 @@ impl<'a> Lowering<'a> {
         let keyword = keyword(&stmt.kind);
         let (here, help) = match place {
             Place::Main => ("outside of a definition", "the network's result is what `loss` uses"),
-            Place::Used => ("in a file that others use", "such a file holds only `def`, `dim` and `use`"),
+            Place::Used => (
+                "in a file that others use",
+                "such a file holds only `def`, `dim`, `use` and `parameterization`",
+            ),
             Place::Def => ("inside a definition", "move it out, and pass what is needed as an argument"),
             Place::Repeat => ("inside a repetition", "move it out of the braces"),
         };

@@ -13,6 +13,9 @@ impl Printer<'_> {
         match &statement.kind {
             StmtKind::Def(def) => return self.definition(def, close),
             StmtKind::Repeat(repeat) => return self.repeat(repeat, close),
+            StmtKind::Rules(block) => return self.rules(block, close),
+            StmtKind::Setting(setting) => self.setting(setting),
+            StmtKind::Rule(rule) => self.rule(rule),
             StmtKind::Network(name) => {
                 self.word("network ");
                 self.name(name);
@@ -44,7 +47,7 @@ impl Printer<'_> {
         self.end_line();
     }
 
-    fn quoted(&mut self, text: &Text) {
+    pub(super) fn quoted(&mut self, text: &Text) {
         self.leaf(&format!("\"{}\"", text.value), text.span.start);
     }
 

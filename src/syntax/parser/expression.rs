@@ -37,6 +37,12 @@ pub(super) fn product(input: Tokens) -> Parsed<Expr> {
     chain(input, rest, (Side::Times, first), side, power, ExprKind::Product)
 }
 
+/// `*.bias: ...` at the start of a line is a pattern of the next rule, not a factor of this one.
+fn begins_pattern(input: Tokens) -> bool {
+    let star = input.kind() == Kind::Star && input.token().line_start;
+    star && matches!(input.kind_ahead(1), Kind::Dot | Kind::Colon | Kind::Comma | Kind::Star)
+}
+
 /// `first { operator operand }`, flat; a lone operand stays itself.
 fn chain<'a, O>(
     input: Tokens<'a>,
@@ -47,7 +53,7 @@ fn chain<'a, O>(
     kind: fn(Vec<(O, Expr)>) -> ExprKind,
 ) -> Parsed<'a, Expr> {
     let mut parts = vec![first];
-    while let Some(operator) = operator(rest.kind()) {
+    while let Some(operator) = operator(rest.kind()).filter(|_| !begins_pattern(rest)) {
         let (after, next) = operand(rest.next())?;
         parts.push((operator, next));
         rest = after;

@@ -8,11 +8,12 @@ use nom::sequence::preceded;
 use super::expression::{expression, indices, product};
 use super::list::{List, list, trailing_comma};
 use super::recovery::{assigns, no_statement, recover, unclosed_block};
+use super::rules::rules_block;
 use super::{Parsed, Tokens, expect, keyword_as_name, name, syntax, text, token};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{
-    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, Stmt,
-    StmtKind,
+    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, RulesKind,
+    Stmt, StmtKind,
 };
 use crate::syntax::token::{Bracket, Keyword, Kind};
 
@@ -70,6 +71,8 @@ fn keyword_statement(input: Tokens, keyword: Keyword) -> Parsed<StmtKind> {
         Keyword::Return => map(expression, StmtKind::Return).parse(input),
         Keyword::Loss => map(expression, StmtKind::Loss).parse(input),
         Keyword::Name => external_name(input),
+        Keyword::Parameterization => rules_block(input, RulesKind::Parameterization),
+        Keyword::Expect => rules_block(input, RulesKind::Expect),
         Keyword::Shared | Keyword::As | Keyword::Over | Keyword::In | Keyword::Frozen => input.mismatch(),
     }
 }

@@ -1,0 +1,219 @@
+//! Parameterizations that a spec defines: what its rules say, and the rest from the one that it inherits from.
+
+use crate::abc::Abc;
+use crate::diagnostic::{Diagnostic, Stage, did_you_mean};
+use crate::dim::Monomial;
+use crate::graph::rules::{Clause, Custom, Factor, Rule, Said, Word};
+use crate::graph::{Graph, Init, Multiplier, NodeId, Op, ParamId};
+use crate::optimizer::Plan;
+use crate::shape::Site;
+use crate::size::analysis::Calculus;
+
+use super::pattern::matches;
+
+/// What a pattern of paths means in a network.
+#[derive(Clone, Debug, Default)]
+pub struct Matched {
+    /// Parameters, by path or by the name that other tools use.
+    pub params: Vec<ParamId>,
+    /// Tensors that the spec names, or single operations by their label.
+    pub tensors: Vec<NodeId>,
+}
+
+/// Everything that a pattern matches; nothing at all is an error.
+pub fn matched(calculus: &Calculus, pattern: &Word) -> Result<Matched, Box<Diagnostic>> {
+    let graph = calculus.graph();
+    let of = |path: &str| matches(&pattern.text, path);
+    let params =
+        graph.param_ids().filter(|(_, param)| of(&param.path) || param.external.as_deref().is_some_and(of));
+    let exact = !pattern.text.contains('*');
+    let shown = |id: &NodeId| {
+        let plain =
+            !matches!(graph.node(*id).op, Op::Param(_)) && calculus.shaped.view_of[id.index()].is_none();
+        plain && (exact || graph.node(*id).name.is_some()) && of(calculus.label(*id))
+    };
+    let found =
+        Matched { params: params.map(|(id, _)| id).collect(), tensors: graph.ids().filter(shown).collect() };
+    if !found.params.is_empty() || !found.tensors.is_empty() {
+        return Ok(found);
+    }
+    let tensors = graph.ids().map(|id| calculus.label(id));
+    let known = graph.params.iter().map(|param| param.path.as_str()).chain(tensors);
+    let error =
+        Diagnostic::new(Stage::Names, format!("`{}` matches no parameter and no tensor", pattern.text))
+            .at(pattern.span, "nothing has such a path");
+    let near = did_you_mean(&pattern.text, known);
+    Err(Box::new(error.help(
+        near.unwrap_or_else(|| "`mupc graph` names them all; `*` stands for any run of characters".into()),
+    )))
+}
+
+/// The optimizers that a parameterization asks for, on top of a plan.
+pub fn plan(calculus: &Calculus, custom: &Custom, mut plan: Plan) -> Result<Plan, Box<Diagnostic>> {
+    for rule in &custom.rules {
+        let Some(clause) = rule.clauses.iter().find(|clause| clause.key.text == "optimizer") else {
+            continue;
+        };
+        let Said::Word(name) = &clause.said else { continue };
+        let optimizer = name.parse().map_err(|error| unknown(&error, clause))?;
+        for pattern in &rule.patterns {
+            plan.of.extend(matched(calculus, pattern)?.params.into_iter().map(|param| (param, optimizer)));
+        }
+    }
+    Ok(plan)
+}
+
+fn unknown(error: &crate::optimizer::UnknownOptimizer, clause: &Clause) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(Stage::Names, error.to_string()).at(clause.span, "not an optimizer"))
+}
+
+/// What the rules leave of eps and weight decay, by parameter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// eps.
+    pub epsilon: Vec<(ParamId, Monomial)>,
+    /// Weight decay.
+    pub decay: Vec<(ParamId, Monomial)>,
+}
+
+/// Puts what the rules say into an abc-parameterization.
+pub fn apply(calculus: &Calculus, custom: &Custom, abc: &mut Abc) -> Result<Written, Box<Diagnostic>> {
+    let mut written = Written::default();
+    for rule in &custom.rules {
+        for pattern in &rule.patterns {
+            let found = matched(calculus, pattern)?;
+            for clause in rule.clauses.iter().filter(|clause| clause.key.text != "optimizer") {
+                match found.params.is_empty() {
+                    false => found
+                        .params
+                        .iter()
+                        .try_for_each(|id| of_param(calculus, *id, clause, abc, &mut written))?,
+                    true => {
+                        found.tensors.iter().try_for_each(|id| of_tensor(calculus, *id, clause, rule, abc))?
+                    }
+                }
+            }
+        }
+    }
+    Ok(written)
+}
+
+fn of_param(
+    calculus: &Calculus,
+    id: ParamId,
+    clause: &Clause,
+    abc: &mut Abc,
+    written: &mut Written,
+) -> Result<(), Box<Diagnostic>> {
+    let power = power(calculus, id, clause)?;
+    let param = calculus.graph().param(id);
+    let own = &mut abc.params[id.index()];
+    match clause.key.text.as_str() {
+        "multiplier" => own.multiplier = power,
+        "init" if param.init != Init::Random => {
+            let error = Diagnostic::new(Stage::Names, format!("`{}` starts as a constant", param.path))
+                .at(clause.span, "an initialization for it")
+                .at(param.span, "declared here");
+            return Err(Box::new(
+                error.help("leave `init` out, or narrow the pattern to parameters that start random"),
+            ));
+        }
+        "init" => own.init_std = power,
+        "lr" => own.learning_rate = power,
+        "eps" => written.epsilon.push((id, power)),
+        _ => written.decay.push((id, power)),
+    }
+    Ok(())
+}
+
+/// A clause's factor for one parameter.
+pub fn power(calculus: &Calculus, id: ParamId, clause: &Clause) -> Result<Monomial, Box<Diagnostic>> {
+    let param = calculus.graph().param(id);
+    let error = |message: String, label: &str| {
+        Box::new(Diagnostic::new(Stage::Names, message).at(clause.span, label.to_string()))
+    };
+    let Said::Factor(factor) = &clause.said else {
+        return Err(error(
+            format!("`{}` of `{}` must be a power", clause.key.text, param.path),
+            "not a power",
+        ));
+    };
+    let one = Monomial::one();
+    let sites: Vec<&Site> = calculus.shaped.sites_of(id).collect();
+    let shape = sites.first().map_or((&one, &one), |site| (&site.fan_in, &site.fan_out));
+    let uses_shape = !factor.fan_in.is_zero() || !factor.fan_out.is_zero();
+    if uses_shape && sites.iter().any(|site| (&site.fan_in, &site.fan_out) != shape) {
+        let message = format!("`{}` has several uses with different fan-in and fan-out", param.path);
+        return Err(error(message, "which one is meant?"));
+    }
+    value(factor, shape).ok_or_else(|| error("this exponent is too large".into(), "does not fit"))
+}
+
+/// The power that a factor is for a given fan-in and fan-out.
+pub fn value(factor: &Factor, (fan_in, fan_out): (&Monomial, &Monomial)) -> Option<Monomial> {
+    factor.powers.mul(&fan_in.pow(factor.fan_in)?)?.mul(&fan_out.pow(factor.fan_out)?)
+}
+
+/// A multiplier in front of an operation.
+fn of_tensor(
+    calculus: &Calculus,
+    id: NodeId,
+    clause: &Clause,
+    rule: &Rule,
+    abc: &mut Abc,
+) -> Result<(), Box<Diagnostic>> {
+    let graph = calculus.graph();
+    let label = calculus.label(id);
+    let refuse = |message: String, help: &str| {
+        let place = rule.patterns.first().map_or(clause.span, |pattern| pattern.span);
+        Box::new(
+            Diagnostic::new(Stage::Names, message)
+                .at(place, "this tensor")
+                .at(clause.span, "cannot be given")
+                .help(help.to_string()),
+        )
+    };
+    if clause.key.text != "multiplier" {
+        let message = format!("`{label}` is a tensor and has no {}", clause.key.text);
+        return Err(refuse(
+            message,
+            "a tensor takes `multiplier`; init, lr, eps and decay belong to parameters",
+        ));
+    }
+    let Said::Factor(factor) = &clause.said else {
+        return Err(refuse(
+            format!("the multiplier of `{label}` must be a power"),
+            "write a factor such as 1/n",
+        ));
+    };
+    let one = Monomial::one();
+    let power = value(factor, (&one, &one)).unwrap_or_default();
+    if let Some(branch) = branch_of(calculus, graph, id) {
+        abc.branches.insert(branch, power);
+        return Ok(());
+    }
+    match &graph.node(id).op {
+        Op::Contract { multiplier: Multiplier::Free | Multiplier::Hole, .. }
+        | Op::Scale(Multiplier::Hole) => {
+            abc.contractions.insert(id, power);
+            Ok(())
+        }
+        Op::Contract { multiplier: Multiplier::Written(_), .. } | Op::Scale(_) => Err(refuse(
+            format!("the spec writes the multiplier of `{label}` itself"),
+            "leave it out there, or write `?`",
+        )),
+        _ => Err(refuse(
+            format!(
+                "`{label}` is no product and no branch of a residual stream: no multiplier stands in front of it"
+            ),
+            "name the tensor that a product gives, such as attention scores",
+        )),
+    }
+}
+
+/// The branch of a growing stream that a tensor is.
+fn branch_of(calculus: &Calculus, graph: &Graph, id: NodeId) -> Option<(NodeId, usize)> {
+    let branch =
+        |(add, operand): &(NodeId, usize)| calculus.repetitions.streams.branch_at(*add, *operand).is_some();
+    graph.consumers(id).find(branch)
+}
