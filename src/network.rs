@@ -16,6 +16,7 @@ use crate::prelude;
 use crate::size::analysis::Calculus;
 use crate::size::change::Convention;
 use crate::source::SourceMap;
+use crate::syntax::parser::parse;
 
 /// What is asked of a network: whose rules, for which optimizers, under which conventions, written how.
 #[derive(Clone, Debug)]
@@ -210,8 +211,18 @@ pub fn compile(source: &str) -> Result<Network, Diagnostics> {
 
 /// Compiles a spec called `name`, with the files that it uses.
 pub fn compile_with(name: &str, source: &str, loader: &mut dyn Loader) -> Result<Network, Diagnostics> {
+    compile_with_rules(name, source, loader, &[])
+}
+
+/// The same with further texts (name and content) that hold parameterizations.
+pub fn compile_with_rules(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    rules: &[(String, String)],
+) -> Result<Network, Diagnostics> {
     let mut sources = prelude::sources();
-    match graph(name, source, loader, &mut sources) {
+    match graph(name, source, loader, rules, &mut sources) {
         Ok(graph) => Ok(Network { graph, sources }),
         Err(items) => Err(Diagnostics { sources, items }),
     }
@@ -221,11 +232,23 @@ fn graph(
     name: &str,
     source: &str,
     loader: &mut dyn Loader,
+    rules: &[(String, String)],
     sources: &mut SourceMap,
 ) -> Result<Graph, Vec<Diagnostic>> {
     let loaded = load(name, source, loader, sources)?;
     let mut units: Vec<Unit> = loaded.files.iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let Some(main) = units.pop() else { return Ok(Graph::default()) };
+    let (mut further, mut errors) = (Vec::new(), Vec::new());
+    for (name, text) in rules {
+        let file = sources.add(name.clone(), text.clone());
+        let (tree, found) = parse(file, text);
+        errors.extend(found);
+        further.push((file, tree));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    units.extend(further.iter().map(|(file, ast)| Unit { file: *file, ast }));
     let prelude = prelude::files().iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
     lower(&Program { prelude, used: units, main, name: stem.to_string(), bytes: loaded.bytes })

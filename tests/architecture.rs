@@ -18,13 +18,19 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("optimizer", &["dim", "graph", "rational", "shape"]),
     ("abc", &["dim", "graph", "optimizer", "rational"]),
     ("size", &["abc", "dim", "graph", "optimizer", "rational", "shape"]),
-    ("parameterization", &["abc", "diagnostic", "dim", "graph", "optimizer", "rational", "shape", "size"]),
+    (
+        "parameterization",
+        &["abc", "diagnostic", "dim", "graph", "optimizer", "rational", "shape", "size", "source"],
+    ),
     (
         "explain",
         &["abc", "diagnostic", "dim", "graph", "optimizer", "parameterization", "rational", "shape", "size"],
     ),
     ("concrete", &["dim", "graph", "rational"]),
-    ("report", &["concrete", "dim", "graph", "parameterization", "rational", "shape", "size", "source"]),
+    (
+        "report",
+        &["abc", "concrete", "dim", "graph", "parameterization", "rational", "shape", "size", "source"],
+    ),
     (
         "network",
         &[
@@ -37,6 +43,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
             "prelude",
             "size",
             "source",
+            "syntax",
         ],
     ),
     (

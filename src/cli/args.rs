@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
@@ -10,12 +10,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
+use super::files::{compile_for, name_in_file};
 use crate::diagnostic::{did_you_mean, nearest};
 use crate::graph::Graph;
-use crate::network::Question;
+use crate::network::{Network, Question};
 use crate::optimizer::{Decay, Optimizer, Plan};
 use crate::parameterization::pattern::matching;
-use crate::parameterization::{Form, Scheme};
+use crate::parameterization::{Form, Named, Scheme};
 use crate::rational::Rational;
 use crate::size::change::{Alignment, Convention, Readout};
 
@@ -70,8 +71,8 @@ pub enum Task {
 /// Which rules to follow.
 #[derive(Clone, Debug, Args)]
 pub struct Rules {
-    /// The parameterization.
-    #[arg(short, long, value_name = "NAME", default_value = "mup")]
+    /// The parameterization: a known one, one that the spec defines, or `FILE.mup:NAME`, one of a file of its own.
+    #[arg(short, long, value_name = "NAME", default_value = "mup", value_parser = Suggested)]
     pub parameterization: String,
     /// For which optimizers.
     #[command(flatten)]
@@ -152,12 +153,18 @@ impl Rules {
     pub fn question(&self, graph: &Graph) -> Result<Question, Failure> {
         self.terms.question(graph, &self.parameterization)
     }
+
+    /// The spec, with the file of the parameterization if it has one.
+    pub fn compile(&self, spec: &Path) -> Result<Network, Failure> {
+        compile_for(spec, &[&self.parameterization])
+    }
 }
 
 impl Terms {
     /// The question about one parameterization.
     pub fn question(&self, graph: &Graph, name: &str) -> Result<Question, Failure> {
-        let mut scheme = Scheme::find(graph, name).ok_or_else(|| unknown(graph, name))?;
+        let name = name_in_file(name)?;
+        let mut scheme = Scheme::find(graph, &name).ok_or_else(|| unknown(graph, &name))?;
         scheme.alpha = self.alpha.or(scheme.alpha);
         let own = scheme.custom.as_ref().and_then(|custom| custom.optimizer.as_ref());
         let own =
@@ -289,6 +296,7 @@ const COMPARE: &str = "\
 Examples:
   mupc compare gpt2.mup -p sp -p mup
   mupc compare gpt2.mup -p mup -p complete-p -o sgd
+  mupc compare mlp.mup -p mup -p tables.mup:table_8
   mupc compare mlp.mup -p mean-field -p mup -o sgd || echo 'not the same'";
 
 /// Arguments of `compare`.
@@ -296,8 +304,8 @@ Examples:
 pub struct CompareArguments {
     /// The spec; `-` for standard input.
     pub spec: PathBuf,
-    /// The two parameterizations.
-    #[arg(short, long, value_name = "NAME", num_args = 1, required = true)]
+    /// The two parameterizations: known ones, the spec's own, or `FILE.mup:NAME`.
+    #[arg(short, long, value_name = "NAME", num_args = 1, required = true, value_parser = Suggested)]
     pub parameterization: Vec<String>,
     /// For which optimizers, and under which conventions.
     #[command(flatten)]
@@ -408,6 +416,22 @@ fn unknown(graph: &Graph, name: &str) -> Failure {
     let known = Scheme::names(graph);
     let message = format!("unknown parameterization `{name}`; known are {}", known.join(", "));
     Failure::Other(message, did_you_mean(name, known.iter().copied()))
+}
+
+/// Any name; the known ones are suggested.
+#[derive(Clone, Debug)]
+struct Suggested;
+
+impl TypedValueParser for Suggested {
+    type Value = String;
+
+    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        Ok(value.to_string_lossy().into_owned())
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Named::ALL.into_iter().map(|named| PossibleValue::new(named.name()))))
+    }
 }
 
 fn decay() -> impl TypedValueParser<Value = Decay> {

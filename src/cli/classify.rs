@@ -2,12 +2,11 @@
 
 use super::args::{ClassifyArguments, ReportFormat};
 use super::failure::{Answer, Failure, Status};
-use super::files;
 use crate::report::{classify_json, classify_text};
 
 /// Judges a parameterization; it holds if it is stable and nontrivial.
 pub fn run(args: &ClassifyArguments) -> Result<Answer, Failure> {
-    let network = files::compile(&args.spec)?;
+    let network = args.rules.compile(&args.spec)?;
     let findings = network.classify_of(args.rules.question(&network.graph)?)?;
     let text = match args.format {
         ReportFormat::Text => classify_text::text(&findings, args.all),

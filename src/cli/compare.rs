@@ -11,7 +11,7 @@ pub fn run(args: &CompareArguments) -> Result<Answer, Failure> {
         let message = format!("compare takes two parameterizations, not {}", args.parameterization.len());
         return Err(Failure::Other(message, Some("write `-p sp -p mup`".to_string())));
     };
-    let network = files::compile(&args.spec)?;
+    let network = files::compile_for(&args.spec, &[first, second])?;
     let [first, second] = [first, second].map(|name| args.terms.question(&network.graph, name));
     let found = network.compare(&first?, &second?)?;
     let text = match args.format {

@@ -2,11 +2,10 @@
 
 use super::args::{ExplainArguments, ReportFormat};
 use super::failure::{Answer, Failure};
-use super::files;
 
 /// Derives one scaling step by step.
 pub fn run(args: &ExplainArguments) -> Result<Answer, Failure> {
-    let network = files::compile(&args.spec)?;
+    let network = args.rules.compile(&args.spec)?;
     let question = args.rules.question(&network.graph)?;
     let explanation = network.explain_of(question, &args.subject)?;
     Ok(Answer::text(match args.format {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::Failure;
 use crate::diagnostic::did_you_mean;
 use crate::loader::Loader;
-use crate::network::{Network, compile_with};
+use crate::network::{Network, compile_with, compile_with_rules};
 
 /// A spec longer than this is a mistake.
 const LARGEST: u64 = 64 << 20;
@@ -29,6 +29,46 @@ pub fn compile(path: &Path) -> Result<Network, Failure> {
     let mut loader = FileLoader::default();
     loader.remember(path);
     Ok(compile_with(&name(path), &text, &mut loader)?)
+}
+
+/// Reads and compiles a spec with the files of the parameterizations that are asked for.
+pub fn compile_for(path: &Path, parameterizations: &[&str]) -> Result<Network, Failure> {
+    let mut rules: Vec<(String, String)> = Vec::new();
+    for name in parameterizations.iter().filter_map(|name| file_of(name)) {
+        if !rules.iter().any(|(known, _)| known == name) {
+            rules.push((name.to_string(), read_spec(Path::new(name))?));
+        }
+    }
+    let text = read_spec(path)?;
+    let mut loader = FileLoader::default();
+    loader.remember(path);
+    Ok(compile_with_rules(&name(path), &text, &mut loader, &rules)?)
+}
+
+/// The file in `FILE.mup:NAME` or `FILE.mup`.
+fn file_of(name: &str) -> Option<&str> {
+    let end = name.rfind(".mup")? + ".mup".len();
+    (name[end..].is_empty() || name[end..].starts_with(':')).then_some(&name[..end])
+}
+
+/// The name of a parameterization: behind the colon of `FILE.mup:NAME`, or the only one of `FILE.mup`.
+pub fn name_in_file(name: &str) -> Result<String, Failure> {
+    let Some(file) = file_of(name) else { return Ok(name.to_string()) };
+    if let Some(own) = name[file.len()..].strip_prefix(':') {
+        return Ok(own.to_string());
+    }
+    let text = read_spec(Path::new(file))?;
+    let heads = text.lines().filter_map(|line| line.trim_start().strip_prefix("parameterization "));
+    let names: Vec<&str> =
+        heads.filter_map(|head| head.split([' ', '{']).find(|word| !word.is_empty())).collect();
+    match names.as_slice() {
+        [only] => Ok((*only).to_string()),
+        [] => Err(Failure::new(format!("{file} holds no `parameterization`"))),
+        [first, ..] => Err(Failure::Other(
+            format!("{file} holds several parameterizations: {}", names.join(", ")),
+            Some(format!("say which one, as in `-p {file}:{first}`")),
+        )),
+    }
 }
 
 /// Reads a spec.

@@ -12,7 +12,7 @@ use crate::size::analysis::{Sizes, analyze};
 
 /// Shows the graph of a spec.
 pub fn run(args: &GraphArguments) -> Result<Answer, Failure> {
-    let network = files::compile(&args.spec)?;
+    let network = args.rules.compile(&args.spec)?;
     let sizes = if args.sizes { Some(sizes(&network, args)?) } else { None };
     let text = drawn(&network.graph, sizes.as_ref(), args);
     match args.output.as_ref().filter(|path| !files::is_standard_input(path)) {

@@ -2,14 +2,13 @@
 
 use super::args::{TableArguments, TableFormat};
 use super::failure::{Answer, Failure};
-use super::files;
 use crate::concrete::Target;
 use crate::network::Question;
 use crate::report::{table_csv, table_json, table_latex, table_markdown, table_text};
 
 /// Derives and prints a scaling table.
 pub fn run(args: &TableArguments) -> Result<Answer, Failure> {
-    let network = files::compile(&args.spec)?;
+    let network = args.rules.compile(&args.spec)?;
     let scales = &network.graph.scales;
     let target = Target::parse(&args.at, scales).map_err(|error| Failure::target(&error, scales))?;
     if !args.at.is_empty() {

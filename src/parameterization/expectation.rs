@@ -72,7 +72,7 @@ impl Found {
     }
 }
 
-/// A power in the notation of the language: `n^-1 * L^(-1/2)`.
+/// A power in the notation of the language: `n^-1*L^(-1/2)`.
 fn written(power: &Monomial, names: &[String]) -> String {
     let factor = |(symbol, exponent): (crate::dim::Symbol, Rational)| {
         let name = names.get(usize::from(symbol.0)).map_or("?", String::as_str);
@@ -83,7 +83,7 @@ fn written(power: &Monomial, names: &[String]) -> String {
         }
     };
     let factors: Vec<String> = power.iter().map(factor).collect();
-    if factors.is_empty() { "1".to_string() } else { factors.join(" * ") }
+    if factors.is_empty() { "1".to_string() } else { factors.join("*") }
 }
 
 /// The parameterization and optimizer that a block is about.

@@ -20,15 +20,20 @@ pub enum Form {
     /// As the parameterization defines or derives it. For muP: no multipliers where none is needed (TP-V Table 3).
     #[default]
     Native,
+    /// No parameter of a single use has a multiplier of its own (TP-V Table 3).
+    NoMultipliers,
     /// Readouts start with entries of size 1 behind a multiplier (TP-V Table 8; what microsoft/mup does).
     OutputMultiplier,
+    /// Every random parameter starts with entries of size 1, behind a multiplier (NTK, mean field and unit scaling are written so).
+    Unit,
     /// Square roots on both sides: every matrix starts with one over the square root of a width (TP-IV Table 1, TP-V Table 9).
     Symmetric,
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Form; 3] = [Form::Native, Form::OutputMultiplier, Form::Symmetric];
+    pub const ALL: [Form; 5] =
+        [Form::Native, Form::NoMultipliers, Form::OutputMultiplier, Form::Symmetric, Form::Unit];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -36,6 +41,8 @@ impl Form {
             Form::Native => "native",
             Form::OutputMultiplier => "output-multiplier",
             Form::Symmetric => "symmetric",
+            Form::Unit => "unit",
+            Form::NoMultipliers => "no-multipliers",
         }
     }
 
@@ -45,6 +52,8 @@ impl Form {
             Form::Native => "as derived; for muP the form of TP-V Table 3",
             Form::OutputMultiplier => "TP-V Table 8, microsoft/mup",
             Form::Symmetric => "TP-IV Table 1, TP-V Table 9",
+            Form::Unit => "every entry of size 1: the form of NTK, mean field and unit scaling",
+            Form::NoMultipliers => "TP-V Table 3",
         }
     }
 
@@ -52,7 +61,8 @@ impl Form {
     fn entry(self, site: &Site) -> Option<Monomial> {
         let minus_half = Rational::HALF.neg()?;
         match (self, site.fan_in.is_one(), site.fan_out.is_one()) {
-            (Form::Native, _, _) | (_, true, true) | (_, false, false) => None,
+            (Form::Unit, _, _) => Some(Monomial::one()),
+            (Form::Native | Form::NoMultipliers, _, _) | (_, true, true) | (_, false, false) => None,
             (Form::OutputMultiplier, false, true) => Some(Monomial::one()),
             (Form::OutputMultiplier, true, false) => None,
             (Form::Symmetric, false, true) => site.fan_in.pow(minus_half),
@@ -92,8 +102,14 @@ impl Form {
             Op::Contract { multiplier: Multiplier::Written(_) | Multiplier::Hole, .. }
         );
         let random = calculus.graph().param(param).init == Init::Random;
-        let entry = self.entry(site).filter(|_| open && random)?;
-        abc.params[param.index()].init_std.div(&entry)
+        if !(open && random) {
+            return None;
+        }
+        let own = &abc.params[param.index()];
+        match self {
+            Form::NoMultipliers => Monomial::one().div(&own.multiplier),
+            _ => own.init_std.div(&self.entry(site)?),
+        }
     }
 }
 
@@ -105,7 +121,7 @@ impl fmt::Display for Form {
 
 /// Not the name of a form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown form `{0}`; known are native, output-multiplier, symmetric")]
+#[error("unknown form `{0}`; known are {list}", list = Form::ALL.map(Form::name).join(", "))]
 pub struct UnknownForm(String);
 
 impl FromStr for Form {

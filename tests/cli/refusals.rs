@@ -75,7 +75,7 @@ fn targets_that_make_no_sense() {
 
 #[test]
 fn arguments_that_make_no_sense() {
-    says(&["table", MLP, "-p", "mpu"], &["'mpu'", "sp, ntk, mean-field, mup", "similar value exists: 'mup'"]);
+    says(&["table", MLP, "-p", "mpu"], &["`mpu`", "sp, ntk, mean-field, mup", "did you mean `mup`?"]);
     says(&["table", MLP, "-o", "adm"], &["did you mean `adam`"]);
     says(&["table", MLP, "--form", "symetric"], &["similar value exists: 'symmetric'"]);
     says(&["table", MLP, "--format", "html"], &["possible values: text, markdown, csv, latex, json"]);
