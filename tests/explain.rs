@@ -78,7 +78,12 @@ fn every_explanation_of_every_spec_adds_up() {
             let network = network(&entry.to_string_lossy());
             let calculus = network.calculus();
             for (named, optimizer) in [(Named::Mup, Optimizer::Sgd), (Named::Ntk, Optimizer::Adam)] {
-                let found = network.parameterize((named, optimizer)).unwrap();
+                let Ok(found) = network.parameterize((named, optimizer)) else {
+                    let narrow =
+                        ["mixtral-8x7b.mup", "deepseek-mla.mup"].iter().any(|name| entry.ends_with(name));
+                    assert!(narrow && named == Named::Ntk, "{}", entry.display());
+                    continue;
+                };
                 for param in &network.graph.params {
                     steps += check(&mupc::explain::explain(&calculus, &found, &param.path).unwrap());
                 }

@@ -5,7 +5,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::analyzed::{Analyzed, analyzed, calculus, classified, specs};
+use common::analyzed::{Analyzed, analyzed, calculus, classified, specs, try_analyzed};
 use mupc::abc::Abc;
 use mupc::dim::{Monomial, Symbol};
 use mupc::graph::Init;
@@ -55,7 +55,16 @@ fn everything(mut check: impl FnMut(&Analyzed, &str)) -> usize {
                 if ambiguous(&calculus.shaped, &optimizer.into()).is_some() {
                     continue;
                 }
-                check(&analyzed(&calculus, named, optimizer), &format!("{name} {named} {optimizer}"));
+                // Under NTK a router in a repetition amplifies changes in every one: no rate is stable, and that is the answer.
+                let Ok(found) = try_analyzed(&calculus, named, optimizer) else {
+                    assert!(
+                        ["mixtral-8x7b", "deepseek-mla"].contains(&name.as_str()),
+                        "{name} {named} {optimizer}"
+                    );
+                    assert_eq!(named, Named::Ntk);
+                    continue;
+                };
+                check(&found, &format!("{name} {named} {optimizer}"));
                 count += 1;
             }
         }

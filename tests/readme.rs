@@ -27,7 +27,7 @@ fn blocks() -> Vec<Block> {
 /// The arguments of `cargo run --release -- ...`, without the comment.
 fn arguments(line: &str) -> Option<Vec<&str>> {
     let command = line.strip_prefix("cargo run --release -- ")?;
-    Some(command.split('#').next()?.split_whitespace().collect())
+    Some(command.split('#').next()?.split_whitespace().map(|word| word.trim_matches('\'')).collect())
 }
 
 fn run(arguments: &[&str]) -> Output {

@@ -164,3 +164,31 @@ fn tests_without_anything_to_test() {
     let path = temporary("wrong.mup", &format!("{HEAD}expect mpu with adam {{ verdict \"kernel\" }}\n"));
     assert!(err(&["test", path.to_str().unwrap()]).contains("did you mean `mup`?"));
 }
+
+/// Every command of the audit runs, and its verdicts are those of the page.
+#[test]
+fn the_audit_says_what_the_tool_says() {
+    let page = fs::read_to_string("docs/audit.md").unwrap();
+    let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("    mupc ")).collect();
+    assert_eq!(commands.len(), 8);
+    let answers: Vec<(i32, String)> = commands
+        .iter()
+        .map(|command| {
+            let arguments: Vec<&str> = command.split_whitespace().collect();
+            (code(&arguments), out(&arguments))
+        })
+        .collect();
+    let expected = [
+        (0, "result: ok"),
+        (1, "unstable in training"),
+        (1, "unstable at initialization"),
+        (1, "not the same: `w2`"),
+        (1, "unstable in training"),
+        (0, "feature learning"),
+        (0, "the same up to gauge"),
+        (0, "the same up to gauge"),
+    ];
+    for ((command, (code, text)), (status, part)) in commands.iter().zip(&answers).zip(expected) {
+        assert!(*code == status && text.contains(part), "mupc {command}: {code}\n{text}");
+    }
+}

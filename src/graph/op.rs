@@ -63,6 +63,8 @@ pub enum Norm {
     Standardize,
     /// Divides by the root mean square (RMSNorm).
     Rms,
+    /// Standardizes over the batch as well as the named axes (BatchNorm).
+    Batch,
 }
 
 /// Operations that keep, hide or mask entries and change no size.
@@ -74,6 +76,13 @@ pub enum Gate {
     Dropout(Rational),
     /// The value without its gradient.
     StopGradient,
+    /// Keeps the largest entries along an axis and sets the others to minus infinity.
+    Top {
+        /// The axis.
+        axis: usize,
+        /// How many stay.
+        keep: i64,
+    },
 }
 
 /// An operation.

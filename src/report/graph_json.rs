@@ -122,6 +122,7 @@ impl Writer<'_> {
             Op::Normalize { norm: Norm::Standardize, axes } => {
                 json!({"norm": "standardize", "axes": axes.to_vec()})
             }
+            Op::Normalize { norm: Norm::Batch, axes } => json!({"norm": "batch", "axes": axes.to_vec()}),
             Op::Normalize { norm: Norm::Rms, axes } => json!({"norm": "rms", "axes": axes.to_vec()}),
             Op::Softmax { axis, log } => json!({"axis": axis, "log": log}),
             Op::Max { axes } => json!({"axes": axes.to_vec()}),
@@ -132,6 +133,7 @@ impl Writer<'_> {
             }),
             Op::Split { axis, parts } | Op::Merge { axis, parts } => json!({"axis": axis, "parts": parts}),
             Op::Pick { axis, at } => json!({"axis": axis, "at": at}),
+            Op::Gate(Gate::Top { axis, keep }) => json!({"axis": axis, "keep": keep}),
             Op::Gate(Gate::Dropout(rate)) => json!({"rate": rate.to_string()}),
             Op::Carry(block) | Op::Exit(block) => json!({"block": block.index()}),
             Op::Range | Op::Add(_) | Op::Gate(Gate::Causal | Gate::StopGradient) => json!({}),
@@ -194,6 +196,7 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Gate(Gate::Causal) => "causal",
         Op::Gate(Gate::Dropout(_)) => "dropout",
         Op::Gate(Gate::StopGradient) => "stop_gradient",
+        Op::Gate(Gate::Top { .. }) => "top_k",
         Op::Carry(_) => "carry",
         Op::Exit(_) => "exit",
     }

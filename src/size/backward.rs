@@ -124,7 +124,7 @@ impl Backward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Concat { .. }
-            | Op::Gate(Gate::Causal | Gate::Dropout(_))
+            | Op::Gate(Gate::Causal | Gate::Dropout(_) | Gate::Top { .. })
             | Op::Carry(_)
             | Op::Exit(_) => terms.term(Rule::PassBackward, &[g]),
             Op::Lookup { .. } | Op::Gate(Gate::StopGradient) => {}

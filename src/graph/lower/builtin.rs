@@ -19,6 +19,8 @@ use super::{Lowered, Lowering, Reported};
 pub(super) enum Builtin {
     Standardize,
     RmsNormalize,
+    BatchNormalize,
+    TopK,
     Softmax,
     LogSoftmax,
     Sum,
@@ -34,9 +36,11 @@ pub(super) enum Builtin {
 
 impl Builtin {
     /// Every one.
-    pub(super) const ALL: [Builtin; 13] = [
+    pub(super) const ALL: [Builtin; 15] = [
         Builtin::Standardize,
         Builtin::RmsNormalize,
+        Builtin::BatchNormalize,
+        Builtin::TopK,
         Builtin::Softmax,
         Builtin::LogSoftmax,
         Builtin::Sum,
@@ -55,6 +59,8 @@ impl Builtin {
         match self {
             Builtin::Standardize => "standardize",
             Builtin::RmsNormalize => "rms_normalize",
+            Builtin::BatchNormalize => "batch_normalize",
+            Builtin::TopK => "top_k",
             Builtin::Softmax => "softmax",
             Builtin::LogSoftmax => "log_softmax",
             Builtin::Sum => "sum",
@@ -82,6 +88,7 @@ impl Builtin {
             }
             Builtin::Range => &[("length", true)],
             Builtin::Dropout => &[("x", true), ("rate", true)],
+            Builtin::TopK => &[("x", true), ("k", true)],
             _ => &[("x", true)],
         }
     }
@@ -113,6 +120,16 @@ impl<'a> Lowering<'a> {
                 let rate = self.rate(arguments.required(1)?);
                 let tensor = self.tensor_argument(first, None, equation)?;
                 self.keep_shape(Op::Gate(Gate::Dropout(rate?)), tensor, span)?
+            }
+            Builtin::TopK => {
+                let keep = self.kept(arguments.required(1)?);
+                let tensor = self.tensor_argument(first, arguments.over, equation)?;
+                self.top_k(tensor, keep?, arguments.over, equation, span)?
+            }
+            Builtin::BatchNormalize if arguments.over.is_none() => {
+                let tensor = self.tensor_argument(first, None, equation)?;
+                let axes = SmallVec::new();
+                self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)?
             }
             Builtin::StopGradient => {
                 let tensor = self.tensor_argument(first, None, equation)?;
@@ -168,6 +185,9 @@ impl<'a> Lowering<'a> {
                 self.keep_shape(Op::Normalize { norm: Norm::Standardize, axes }, tensor, span)
             }
             Builtin::RmsNormalize => self.keep_shape(Op::Normalize { norm: Norm::Rms, axes }, tensor, span),
+            Builtin::BatchNormalize => {
+                self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)
+            }
             _ => {
                 let &[axis] = axes.as_slice() else {
                     let message = format!("`{}` goes along one axis", builtin.name());
@@ -353,6 +373,39 @@ impl<'a> Lowering<'a> {
             ));
         }
         Ok(rate)
+    }
+
+    /// How many entries stay.
+    fn kept(&mut self, expr: &'a Expr) -> Lowered<i64> {
+        let number = self.plain_number(expr, "the number of entries")?;
+        match number.to_integer().filter(|whole| *whole >= 1) {
+            Some(whole) => Ok(whole),
+            None => {
+                let label = format!("this is {number}");
+                Err(self.names_error("`top_k` keeps a whole number of entries, at least 1", expr.span, label))
+            }
+        }
+    }
+
+    /// The largest entries along one axis.
+    fn top_k(
+        &mut self,
+        tensor: Tensor,
+        keep: i64,
+        over: Option<&'a [Ident]>,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
+        let axes = self.axes_of(&tensor, over, equation, span)?;
+        let &[axis] = axes.as_slice() else {
+            return Err(self.shape_error("`top_k` goes along one axis", span, "`over` names several"));
+        };
+        let length = &self.shape(tensor.node)[axis];
+        if length.is_finite() && length.coefficient < Rational::integer(keep) {
+            let label = format!("{keep} of {}", self.dim_text(&length.clone()));
+            return Err(self.shape_error("`top_k` keeps more entries than there are", span, label));
+        }
+        self.keep_shape(Op::Gate(Gate::Top { axis, keep }), tensor, span)
     }
 
     /// A whole number among the arguments of a window.

@@ -170,11 +170,13 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Lookup { .. } => lookup(notation, id),
         Op::Map(func) => vec![text(func.name())],
         Op::Normalize { norm, axes } => {
-            let name = if *norm == Norm::Rms { "rms normalize" } else { "standardize" };
-            vec![text(&format!(
-                "{name} over {}",
-                axes.iter().map(|axis| over(*axis)).collect::<Vec<_>>().join(" ")
-            ))]
+            let name = match norm {
+                Norm::Rms => "rms normalize over",
+                Norm::Standardize => "standardize over",
+                Norm::Batch => "standardize over the batch",
+            };
+            let axes: String = axes.iter().map(|axis| format!(" {}", over(*axis))).collect();
+            vec![text(&format!("{name}{axes}"))]
         }
         Op::Softmax { axis, log } => {
             vec![text(&format!("{}softmax over {}", if *log { "log " } else { "" }, over(*axis)))]
@@ -199,6 +201,7 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
         Op::Gate(Gate::Causal) => vec![text("causal mask")],
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
+        Op::Gate(Gate::Top { axis, keep }) => vec![text(&format!("top {keep} over {}", over(*axis)))],
         Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
         Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {
             leaves(notation, id)
