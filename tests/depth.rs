@@ -295,7 +295,7 @@ fn nested_and_several_repetitions() {
 fn repetitions_without_a_residual_stream_are_named() {
     for (block, reason) in [
         ("x = relu(linear(x, n))", "is not passed on by a sum"),
-        ("x = layer_norm(x + mlp(x, n))", "is not passed on by a sum"),
+        ("x = layer_norm(x + mlp(x, n))", "is normalized after the sum"),
         ("x = standardize(x + mlp(x, n))", "is normalized after the sum"),
     ] {
         let network = residual(block);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::analyzed::specs;
 use mupc::optimizer::Optimizer;
 use mupc::parameterization::verdict::classify;
-use mupc::parameterization::{Form, Named, ScalingTable, parameterize};
+use mupc::parameterization::{Form, Named, ScalingTable, Scheme, parameterize};
 use mupc::size::analysis::{Calculus, analyze};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -21,6 +21,14 @@ fn ask(text: &str) -> bool {
     let compiled = match mupc::compile(text) {
         Ok(network) => {
             judge(&Calculus::new(&network.graph));
+            judge(&Calculus::deep(&network.graph));
+            let _ = network.expectations();
+            for own in &network.graph.parameterizations {
+                let scheme = Scheme::find(&network.graph, &own.name.text);
+                let _ = scheme.map(|scheme| {
+                    network.compare(&(scheme, Optimizer::Adam).into(), &(Named::Mup, Optimizer::Adam).into())
+                });
+            }
             true
         }
         Err(errors) => {

@@ -74,18 +74,24 @@ pub fn remarks(calculus: &Calculus, alpha: Rational) -> Vec<String> {
         .collect();
     remarks.extend(calculus.repetitions.streams.lost.iter().map(|lost| {
         let (name, stream) = (block_name(graph, lost.block), calculus.label(lost.carry));
-        format!("block `{name}`: {}", no_limit(graph, stream, lost.next))
+        format!("block `{name}`: {}", no_limit(graph, stream, lost.carry, lost.next))
     }));
     remarks
 }
 
 /// Why a stream without identity path has no limit.
-fn no_limit(graph: &Graph, stream: &str, next: NodeId) -> String {
-    let why = match graph.node(next).op {
-        Op::Normalize { .. } => {
+fn no_limit(graph: &Graph, stream: &str, carry: NodeId, next: NodeId) -> String {
+    let sum =
+        |id: NodeId| matches!(graph.node(id).op, Op::Add(_)) && graph.node(id).operands.contains(&carry);
+    let after_sum = |at: usize| {
+        let node = graph.node(NodeId::new(at));
+        matches!(node.op, Op::Normalize { .. }) && node.operands.iter().any(|operand| sum(*operand))
+    };
+    let why = match (carry.index()..=next.index()).any(after_sum) {
+        true => {
             "is normalized after the sum, so every repetition shrinks what came before by a constant factor"
         }
-        _ => "is not passed on by a sum, so every repetition replaces it",
+        false => "is not passed on by a sum, so every repetition replaces it",
     };
     format!(
         "`{stream}` {why}: no residual stream, and with it no limit like that of a width; the number of repetitions counts as finite"

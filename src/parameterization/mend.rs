@@ -29,7 +29,11 @@ pub fn mend(calculus: &Calculus, given: &Parameterization, found: &Classificatio
         .graph()
         .param_ids()
         .filter_map(|(id, _)| param(calculus, given, &wanted, &laws[id.index()], id));
-    params.chain(operations(calculus, given, &wanted)).collect()
+    branches(calculus, given, &wanted)
+        .into_iter()
+        .chain(params)
+        .chain(operations(calculus, given, &wanted))
+        .collect()
 }
 
 /// How one parameter differs, with its own multiplier kept.
@@ -47,6 +51,23 @@ fn param(calculus: &Calculus, given: &Abc, wanted: &Abc, law: &StepLaw, id: Para
     let rate = if param.frozen { None } else { factor("learning rate", |scaling| &scaling.learning_rate) };
     let parts: Vec<String> = init.into_iter().chain(rate).collect();
     (!parts.is_empty()).then(|| format!("`{}`: multiply its {}", param.path, parts.join(" and its ")))
+}
+
+/// Multipliers in front of the branches of residual streams that differ.
+fn branches(calculus: &Calculus, given: &Abc, wanted: &Abc) -> Vec<String> {
+    let graph = calculus.graph();
+    let names = graph.symbol_names();
+    let line = |(key, wants): (&(NodeId, usize), &Monomial)| {
+        let has = given.branches.get(key).cloned().unwrap_or_default();
+        let branch = calculus.label(graph.node(key.0).operands[key.1]);
+        let text = format!(
+            "branch `{branch}`: put {} in front of it instead of {}",
+            wants.display(&names),
+            has.display(&names)
+        );
+        (has != *wants).then_some(text)
+    };
+    wanted.branches.iter().filter_map(line).collect()
 }
 
 /// Multipliers in front of operations that differ.

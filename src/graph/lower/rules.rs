@@ -34,7 +34,7 @@ impl<'a> Lowering<'a> {
                 _ => None,
             })
         };
-        let set = |key: &str| settings().filter(|setting| setting.key.name == key).last();
+        let set = |key: &str| settings().rfind(|setting| setting.key.name == key);
         let worded = |key: &str| match &set(key)?.value {
             ClauseValue::Word(ident) => Some(word(ident)),
             ClauseValue::Quoted(text) => Some(quoted(text)),

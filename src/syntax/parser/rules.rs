@@ -49,14 +49,11 @@ pub(super) fn rules_block(input: Tokens, kind: RulesKind) -> Parsed<StmtKind> {
         false => (rest, None),
     };
     if open.kind() != OPEN {
-        let error = open.unexpected("`{` and rules").help(format!(
-            "the head is `{} NAME {word} NAME {{`",
-            match kind {
-                RulesKind::Parameterization => "parameterization",
-                RulesKind::Expect => "expect",
-            }
-        ));
-        return open.fail(error);
+        return broken_head(
+            open,
+            kind,
+            RulesBlock { kind, title, other, body: Vec::new(), braces: open.span() },
+        );
     }
     let (end, body) = lines(open.next(), kind);
     if end.kind() != CLOSE {
@@ -64,6 +61,26 @@ pub(super) fn rules_block(input: Tokens, kind: RulesKind) -> Parsed<StmtKind> {
     }
     let braces = open.span().to(end.span());
     Ok((end.next(), StmtKind::Rules(RulesBlock { kind, title, other, body, braces })))
+}
+
+/// A head that goes wrong before its `{` is one mistake: the block behind it is jumped over.
+fn broken_head(input: Tokens, kind: RulesKind, block: RulesBlock) -> Parsed<StmtKind> {
+    let head = match kind {
+        RulesKind::Parameterization => "parameterization NAME from NAME {",
+        RulesKind::Expect => "expect NAME with NAME {",
+    };
+    let error = input.unexpected("`{` and rules").help(format!("the head is `{head}`"));
+    let mut open = input;
+    while open.same_line() && open.kind() != OPEN {
+        open = open.next();
+    }
+    match open.token().partner().filter(|_| open.kind() == OPEN) {
+        None => input.fail(error),
+        Some(partner) => {
+            input.context.report(error);
+            Ok((open.to(partner + 1), StmtKind::Rules(block)))
+        }
+    }
 }
 
 /// `NAME { "-" NAME }` without blanks inside.
