@@ -30,6 +30,7 @@ mod number;
 mod placement;
 mod product;
 mod repeat;
+mod scan;
 mod survey;
 mod window;
 

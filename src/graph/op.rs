@@ -174,4 +174,18 @@ pub enum Op {
     Carry(BlockId),
     /// A stream after the last repetition; the operand is its value at the end of one.
     Exit(BlockId),
+    /// The entry of an axis that has the number of the repetition; the axis goes away.
+    Step {
+        /// The repetition that counts.
+        block: BlockId,
+        /// The axis.
+        axis: usize,
+    },
+    /// What every repetition gives, along a new axis; the operand is what one gives.
+    Collect {
+        /// The repetition.
+        block: BlockId,
+        /// The new axis.
+        axis: usize,
+    },
 }

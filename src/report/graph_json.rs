@@ -55,6 +55,7 @@ impl Writer<'_> {
         json!({
             "id": at,
             "count": self.0.exact_dim(&block.count),
+            "letter": block.letter,
             "shared": block.shared,
             "nodes": [block.nodes.start, block.nodes.end],
             "scope": block.scope.index(),
@@ -134,6 +135,9 @@ impl Writer<'_> {
             Op::Pick { axis, at } => json!({"axis": axis, "at": at}),
             Op::Gate(Gate::Dropout(rate)) => json!({"rate": rate.to_string()}),
             Op::Carry(block) | Op::Exit(block) => json!({"block": block.index()}),
+            Op::Step { block, axis } | Op::Collect { block, axis } => {
+                json!({"block": block.index(), "axis": axis})
+            }
             Op::Range | Op::Add(_) | Op::Gate(Gate::Causal | Gate::StopGradient) => json!({}),
         };
         match fields {
@@ -196,6 +200,8 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Gate(Gate::StopGradient) => "stop_gradient",
         Op::Carry(_) => "carry",
         Op::Exit(_) => "exit",
+        Op::Step { .. } => "step",
+        Op::Collect { .. } => "collect",
     }
 }
 

@@ -99,7 +99,9 @@ impl Forward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Gate(_)
-            | Op::Exit(_) => terms.term(Rule::Kept, &[value(0)]),
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. } => terms.term(Rule::Kept, &[value(0)]),
             Op::Carry(_) => self.carry(id, values, terms),
         }
     }

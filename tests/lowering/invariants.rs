@@ -66,6 +66,21 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert_eq!(product.as_ref(), Some(&node.shape[*axis]), "{place}");
             assert_eq!(from[0].len() + 1, node.shape.len() + parts, "{place}");
         }
+        Op::Step { block, axis } => {
+            let mut rest = from[0].to_vec();
+            assert_eq!(rest.remove(*axis), graph.block(*block).count, "{place}");
+            assert_eq!(rest, node.shape, "{place}");
+            let nodes = &graph.block(*block).nodes;
+            assert!(nodes.contains(&(id.index() as u32)), "{place}");
+            assert!(node.operands[0].index() < nodes.start as usize, "{place}");
+        }
+        Op::Collect { block, axis } => {
+            let mut rest = node.shape.clone();
+            assert_eq!(rest.remove(*axis), graph.block(*block).count, "{place}");
+            assert_eq!(from, [&rest[..]], "{place}");
+            let end = graph.block(*block).nodes.end as usize;
+            assert!(node.operands[0].index() < end && end <= id.index(), "{place}");
+        }
         Op::Pick { axis, .. } => {
             let mut rest = from[0].to_vec();
             rest.remove(*axis);
@@ -104,7 +119,11 @@ fn check_einsum(einsum: &Einsum, from: &[&[Dim]], shape: &[Dim], picked: Option<
 
 fn check_blocks(graph: &Graph) {
     for (at, block) in graph.blocks.iter().enumerate() {
-        assert!(!block.carried.is_empty(), "block {at} carries something");
+        let collects = |id| matches!(graph.node(id).op, Op::Collect { block, .. } if block.index() == at);
+        assert!(
+            !block.carried.is_empty() || (block.letter.is_some() && graph.ids().any(collects)),
+            "block {at} carries or collects something"
+        );
         for (first, carried) in (block.nodes.start..).zip(&block.carried) {
             assert_eq!(carried.carry.index() as u32, first, "carries come first");
             assert!(
@@ -117,11 +136,11 @@ fn check_blocks(graph: &Graph) {
         }
         if let Some(parent) = block.parent {
             let outer = &graph.block(parent).nodes;
-            assert!(parent.index() < at && outer.start < block.nodes.start && block.nodes.end <= outer.end);
+            assert!(parent.index() < at && outer.start <= block.nodes.start && block.nodes.end <= outer.end);
         }
     }
     assert!(
-        graph.blocks.windows(2).all(|pair| pair[0].nodes.start < pair[1].nodes.start),
+        graph.blocks.windows(2).all(|pair| pair[0].nodes.start <= pair[1].nodes.start),
         "in the order of first nodes"
     );
 }

@@ -233,12 +233,15 @@ impl<'a> Lowering<'a> {
     }
 
     fn no_such_axis(&mut self, tensor: &Tensor, letter: &Ident) -> Reported {
-        let error = Diagnostic::new(
+        let mut error = Diagnostic::new(
             Stage::Shape,
             format!("no axis of the argument has the letter `{}`", letter.name),
         )
         .at(letter.span, "named here")
         .at(tensor.span, "but not an axis of this");
+        if self.counts_steps(&letter.name) {
+            error = error.note("it counts the steps of a repetition: inside there is one entry at a time");
+        }
         self.report(error)
     }
 

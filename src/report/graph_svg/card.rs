@@ -196,6 +196,10 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
             vec![text(&format!("merge {}", (*axis..axis + parts).map(over).collect::<Vec<_>>().join(" × ")))]
         }
         Op::Pick { axis, at } => vec![text(&format!("entry {at} of {}", over(*axis)))],
+        Op::Step { block, axis } => {
+            vec![text(&format!("entry {} of {}", notation.letter(*block), over(*axis)))]
+        }
+        Op::Collect { block, .. } => vec![text(&format!("for every {}", notation.letter(*block)))],
         Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
         Op::Gate(Gate::Causal) => vec![text("causal mask")],
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],

@@ -69,6 +69,8 @@ impl Notation<'_> {
                 format!("{x}, ({}) merged", over(&(*axis..axis + parts).collect::<Vec<_>>()))
             }
             Op::Pick { axis, at } => format!("{x} at {} = {at}", over(&[*axis])),
+            Op::Step { block, axis } => format!("{x} at {} = {}", over(&[*axis]), self.letter(*block)),
+            Op::Collect { block, .. } => format!("{x} for every {}", self.letter(*block)),
             Op::Gate(Gate::Causal) => format!("causal({x})"),
             Op::Gate(Gate::Dropout(rate)) => format!("dropout({x}, {rate})"),
             Op::Gate(Gate::StopGradient) => format!("stop_gradient({x})"),
