@@ -59,8 +59,10 @@ pub enum Multiplier {
 /// What a normalization divides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// Subtracts the mean, divides by the standard deviation (LayerNorm, BatchNorm-like).
+    /// Subtracts the mean, divides by the standard deviation (LayerNorm).
     Standardize,
+    /// The same with mean and deviation of the whole batch, so that there need not be other axes (BatchNorm).
+    Batch,
     /// Divides by the root mean square (RMSNorm).
     Rms,
 }

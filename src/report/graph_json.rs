@@ -123,6 +123,7 @@ impl Writer<'_> {
             Op::Normalize { norm: Norm::Standardize, axes } => {
                 json!({"norm": "standardize", "axes": axes.to_vec()})
             }
+            Op::Normalize { norm: Norm::Batch, axes } => json!({"norm": "batch", "axes": axes.to_vec()}),
             Op::Normalize { norm: Norm::Rms, axes } => json!({"norm": "rms", "axes": axes.to_vec()}),
             Op::Softmax { axis, log } => json!({"axis": axis, "log": log}),
             Op::Max { axes } => json!({"axes": axes.to_vec()}),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mupc::dim::Dim;
-use mupc::graph::{Einsum, Graph, NodeId, Op};
+use mupc::graph::{Einsum, Graph, NodeId, Norm, Op};
 
 /// Panics if a graph is not well formed.
 pub fn check(graph: &Graph) {
@@ -46,9 +46,13 @@ fn check_node(graph: &Graph, id: NodeId) {
         Op::Scale(_) | Op::Map(_) | Op::Gate(_) | Op::Carry(_) | Op::Exit(_) => {
             assert_eq!(from, [&node.shape[..]], "{place}")
         }
-        Op::Normalize { axes, .. } => {
+        Op::Normalize { norm, axes } => {
             assert_eq!(from, [&node.shape[..]], "{place}");
-            assert!(!axes.is_empty() && axes.iter().all(|axis| *axis < node.shape.len()), "{place}");
+            assert!(
+                (!axes.is_empty() || *norm == Norm::Batch)
+                    && axes.iter().all(|axis| *axis < node.shape.len()),
+                "{place}"
+            );
         }
         Op::Softmax { axis, .. } => {
             assert_eq!(from, [&node.shape[..]], "{place}");

@@ -19,6 +19,7 @@ use super::{Lowered, Lowering, Reported};
 pub(super) enum Builtin {
     Standardize,
     RmsNormalize,
+    BatchNormalize,
     Softmax,
     LogSoftmax,
     Sum,
@@ -34,9 +35,10 @@ pub(super) enum Builtin {
 
 impl Builtin {
     /// Every one.
-    pub(super) const ALL: [Builtin; 13] = [
+    pub(super) const ALL: [Builtin; 14] = [
         Builtin::Standardize,
         Builtin::RmsNormalize,
+        Builtin::BatchNormalize,
         Builtin::Softmax,
         Builtin::LogSoftmax,
         Builtin::Sum,
@@ -55,6 +57,7 @@ impl Builtin {
         match self {
             Builtin::Standardize => "standardize",
             Builtin::RmsNormalize => "rms_normalize",
+            Builtin::BatchNormalize => "batch_normalize",
             Builtin::Softmax => "softmax",
             Builtin::LogSoftmax => "log_softmax",
             Builtin::Sum => "sum",
@@ -122,6 +125,10 @@ impl<'a> Lowering<'a> {
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
                 self.causal(tensor, arguments.over, equation, span)?
             }
+            Builtin::BatchNormalize => {
+                let tensor = self.tensor_argument(first, arguments.over, equation)?;
+                self.batch_normalize(tensor, arguments.over, equation, span)?
+            }
             _ => {
                 let before = self.graph.len();
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
@@ -176,6 +183,21 @@ impl<'a> Lowering<'a> {
                 self.keep_shape(Op::Softmax { axis, log: builtin == Builtin::LogSoftmax }, tensor, span)
             }
         }
+    }
+
+    /// Goes over the batch, which has no letter, and over the axes that are named besides.
+    fn batch_normalize(
+        &mut self,
+        tensor: Tensor,
+        over: Option<&'a [Ident]>,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
+        let axes = match over {
+            Some(_) => self.axes_of(&tensor, over, equation, span)?,
+            None => SmallVec::new(),
+        };
+        self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)
     }
 
     /// The axes that `over` names; the last one without it.

@@ -170,11 +170,13 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Lookup { .. } => lookup(notation, id),
         Op::Map(func) => vec![text(func.name())],
         Op::Normalize { norm, axes } => {
-            let name = if *norm == Norm::Rms { "rms normalize" } else { "standardize" };
-            vec![text(&format!(
-                "{name} over {}",
-                axes.iter().map(|axis| over(*axis)).collect::<Vec<_>>().join(" ")
-            ))]
+            let name = match norm {
+                Norm::Standardize => "standardize over",
+                Norm::Batch => "standardize over the batch",
+                Norm::Rms => "rms normalize over",
+            };
+            let names: Vec<String> = axes.iter().map(|axis| over(*axis)).collect();
+            vec![text(format!("{name} {}", names.join(" ")).trim_end())]
         }
         Op::Softmax { axis, log } => {
             vec![text(&format!("{}softmax over {}", if *log { "log " } else { "" }, over(*axis)))]

@@ -51,6 +51,8 @@ impl Notation<'_> {
             Op::Normalize { norm: Norm::Standardize, axes } => {
                 format!("standardize({x}, over {})", over(axes))
             }
+            Op::Normalize { norm: Norm::Batch, axes } if axes.is_empty() => format!("batch_normalize({x})"),
+            Op::Normalize { norm: Norm::Batch, axes } => format!("batch_normalize({x}, over {})", over(axes)),
             Op::Normalize { norm: Norm::Rms, axes } => format!("rms_normalize({x}, over {})", over(axes)),
             Op::Softmax { axis, log } => {
                 format!("{}softmax({x}, over {})", if *log { "log_" } else { "" }, over(&[*axis]))
