@@ -72,6 +72,13 @@ pub enum Norm {
 pub enum Gate {
     /// Hides later positions: sets entry (.., t, u) with u > t of the last two axes to minus infinity.
     Causal,
+    /// Keeps the largest entries along an axis and sets the others to minus infinity.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// How many are kept.
+        count: i64,
+    },
     /// Drops entries with this probability during training and rescales the rest.
     Dropout(Rational),
     /// The value without its gradient.

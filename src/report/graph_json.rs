@@ -134,6 +134,7 @@ impl Writer<'_> {
             }),
             Op::Split { axis, parts } | Op::Merge { axis, parts } => json!({"axis": axis, "parts": parts}),
             Op::Pick { axis, at } => json!({"axis": axis, "at": at}),
+            Op::Gate(Gate::TopK { axis, count }) => json!({"axis": axis, "count": count}),
             Op::Gate(Gate::Dropout(rate)) => json!({"rate": rate.to_string()}),
             Op::Carry(block) | Op::Exit(block) => json!({"block": block.index()}),
             Op::Step { block, axis } | Op::Collect { block, axis } => {
@@ -197,6 +198,7 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Pick { .. } => "pick",
         Op::Concat { .. } => "concat",
         Op::Gate(Gate::Causal) => "causal",
+        Op::Gate(Gate::TopK { .. }) => "top_k",
         Op::Gate(Gate::Dropout(_)) => "dropout",
         Op::Gate(Gate::StopGradient) => "stop_gradient",
         Op::Carry(_) => "carry",

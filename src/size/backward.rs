@@ -107,7 +107,7 @@ impl Backward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Concat { .. }
-            | Op::Gate(Gate::Causal | Gate::Dropout(_))
+            | Op::Gate(Gate::Causal | Gate::TopK { .. } | Gate::Dropout(_))
             | Op::Carry(_)
             | Op::Exit(_)
             | Op::Step { .. }

@@ -98,7 +98,7 @@ impl Semantics for Signs<'_, '_> {
             Op::Merge { axis, parts } => self.merge(node.operands[0], operand(0), *axis, *parts),
             Op::Pick { axis, .. } | Op::Step { axis, .. } => without(operand(0), *axis),
             Op::Concat { .. } => concat(node.operands.iter().map(|id| &values[id.index()])),
-            Op::Gate(Gate::Causal) => none(false),
+            Op::Gate(Gate::Causal | Gate::TopK { .. }) => none(false),
             Op::Gate(Gate::Dropout(_) | Gate::StopGradient) => operand(0).clone(),
             Op::Carry(_) => self.carry(id, values),
             Op::Exit(_) => operand(0).clone(),

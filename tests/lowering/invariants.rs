@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mupc::dim::Dim;
-use mupc::graph::{Einsum, Graph, NodeId, Norm, Op};
+use mupc::graph::{Einsum, Gate, Graph, NodeId, Norm, Op};
 
 /// Panics if a graph is not well formed.
 pub fn check(graph: &Graph) {
@@ -42,6 +42,10 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert_eq!(einsum.contracted().len(), 1, "{place}");
             assert_eq!(einsum.contracted()[0], einsum.inputs[0][*axis], "{place}");
             check_einsum(einsum, &from, &node.shape, Some(*axis), &place);
+        }
+        Op::Gate(Gate::TopK { axis, count }) => {
+            assert_eq!(from, [&node.shape[..]], "{place}");
+            assert!(*axis < node.shape.len() && *count >= 1, "{place}");
         }
         Op::Scale(_) | Op::Map(_) | Op::Gate(_) | Op::Carry(_) | Op::Exit(_) => {
             assert_eq!(from, [&node.shape[..]], "{place}")

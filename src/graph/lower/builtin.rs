@@ -29,13 +29,14 @@ pub(super) enum Builtin {
     Range,
     Concat,
     Causal,
+    TopK,
     Dropout,
     StopGradient,
 }
 
 impl Builtin {
     /// Every one.
-    pub(super) const ALL: [Builtin; 14] = [
+    pub(super) const ALL: [Builtin; 15] = [
         Builtin::Standardize,
         Builtin::RmsNormalize,
         Builtin::BatchNormalize,
@@ -48,6 +49,7 @@ impl Builtin {
         Builtin::Range,
         Builtin::Concat,
         Builtin::Causal,
+        Builtin::TopK,
         Builtin::Dropout,
         Builtin::StopGradient,
     ];
@@ -67,6 +69,7 @@ impl Builtin {
             Builtin::Range => "range",
             Builtin::Concat => "concat",
             Builtin::Causal => "causal",
+            Builtin::TopK => "top_k",
             Builtin::Dropout => "dropout",
             Builtin::StopGradient => "stop_gradient",
         }
@@ -85,6 +88,7 @@ impl Builtin {
             }
             Builtin::Range => &[("length", true)],
             Builtin::Dropout => &[("x", true), ("rate", true)],
+            Builtin::TopK => &[("x", true), ("k", true)],
             _ => &[("x", true)],
         }
     }
@@ -125,6 +129,7 @@ impl<'a> Lowering<'a> {
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
                 self.causal(tensor, arguments.over, equation, span)?
             }
+            Builtin::TopK => self.top_k(&arguments, equation, span)?,
             Builtin::BatchNormalize => {
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
                 self.batch_normalize(tensor, arguments.over, equation, span)?
@@ -380,21 +385,46 @@ impl<'a> Lowering<'a> {
         Ok(rate)
     }
 
-    /// A whole number among the arguments of a window.
+    /// Keeps the largest entries of an axis.
+    fn top_k(
+        &mut self,
+        arguments: &Arguments<'a>,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
+        let tensor = self.tensor_argument(arguments.required(0)?, arguments.over, equation);
+        let count = self.whole_argument(Builtin::TopK, arguments, 1, 1, 1);
+        let (tensor, count) = (tensor?, count?);
+        let axes = self.axes_of(&tensor, arguments.over, equation, span)?;
+        let &[axis] = axes.as_slice() else {
+            return Err(self.shape_error("`top_k` goes along one axis", span, "`over` names several"));
+        };
+        let length = self.shape(tensor.node)[axis].clone();
+        let most = length.at(&self.bases).and_then(|length| length.to_integer());
+        if most.is_some_and(|most| count > most) {
+            let label = format!("the axis has length `{}`", self.dim_text(&length));
+            return Err(self.shape_error(format!("`top_k` cannot keep {count} entries"), span, label));
+        }
+        self.keep_shape(Op::Gate(Gate::TopK { axis, count }), tensor, span)
+    }
+
+    /// A whole number among the arguments of a function.
     pub(super) fn whole_argument(
         &mut self,
+        builtin: Builtin,
         arguments: &Arguments<'a>,
         position: usize,
         least: i64,
         default: i64,
     ) -> Lowered<i64> {
         let Some(expr) = arguments.get(position) else { return Ok(default) };
-        let (name, _) = Builtin::Window.formals()[position];
-        let number = self.plain_number(expr, name)?;
+        let (name, _) = builtin.formals()[position];
+        let number = self.plain_number(expr, &format!("`{name}`"))?;
         match number.to_integer() {
             Some(whole) if whole >= least => Ok(whole),
             _ => {
-                let message = format!("`{name}` of a window is a whole number, at least {least}");
+                let of = builtin.name();
+                let message = format!("`{name}` of `{of}` is a whole number, at least {least}");
                 Err(self.shape_error(message, expr.span, format!("this is {number}")))
             }
         }

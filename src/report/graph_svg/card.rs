@@ -204,6 +204,7 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Collect { block, .. } => vec![text(&format!("for every {}", notation.letter(*block)))],
         Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
         Op::Gate(Gate::Causal) => vec![text("causal mask")],
+        Op::Gate(Gate::TopK { axis, count }) => vec![text(&format!("largest {count} of {}", over(*axis)))],
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
         Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
         Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {

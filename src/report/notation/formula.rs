@@ -74,6 +74,7 @@ impl Notation<'_> {
             Op::Step { block, axis } => format!("{x} at {} = {}", over(&[*axis]), self.letter(*block)),
             Op::Collect { block, .. } => format!("{x} for every {}", self.letter(*block)),
             Op::Gate(Gate::Causal) => format!("causal({x})"),
+            Op::Gate(Gate::TopK { axis, count }) => format!("top_k({x}, {count}, over {})", over(&[*axis])),
             Op::Gate(Gate::Dropout(rate)) => format!("dropout({x}, {rate})"),
             Op::Gate(Gate::StopGradient) => format!("stop_gradient({x})"),
             _ => x,
