@@ -29,7 +29,7 @@ use crate::rational::Rational;
 use crate::source::Span;
 
 pub use func::Func;
-pub use op::{Einsum, Gate, Label, Multiplier, Norm, Op};
+pub use op::{Buckets, Einsum, Gate, Label, Multiplier, Norm, Op};
 
 /// A node of a [`Graph`].
 pub type NodeId = NodeIndex<u32>;

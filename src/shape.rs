@@ -185,6 +185,7 @@ fn rearranges(op: &Op) -> bool {
         | Op::Param(_)
         | Op::Constant(_)
         | Op::Range
+        | Op::RelativeBucket(_)
         | Op::Add(_)
         | Op::Scale(_)
         | Op::Map(_)

@@ -28,6 +28,7 @@ mod finish;
 mod index;
 mod number;
 mod placement;
+mod position;
 mod product;
 mod repeat;
 mod scan;

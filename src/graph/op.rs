@@ -85,6 +85,26 @@ pub enum Gate {
     StopGradient,
 }
 
+/// How distances of positions are sorted into finitely many buckets (Raffel et al. 2020, arXiv 1910.10683, section 2.1): short ones
+/// each have their own, longer ones share buckets whose width grows with the distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    /// How many there are.
+    pub count: i64,
+    /// Distances from this one on share the last bucket.
+    pub farthest: i64,
+    /// The upper half is for keys that come after their query; without it, those count as distance 0.
+    pub bidirectional: bool,
+}
+
+impl Buckets {
+    /// How many distances of one direction have a bucket of their own: 0, 1, ... up to half of its buckets.
+    pub fn exact(self) -> i64 {
+        let own = if self.bidirectional { self.count / 2 } else { self.count };
+        own / 2
+    }
+}
+
 /// An operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -96,6 +116,8 @@ pub enum Op {
     Constant(Rational),
     /// 0, 1, 2, ... along its one axis.
     Range,
+    /// The bucket of the distance from every query (its first axis) to every key (its second axis).
+    RelativeBucket(Buckets),
     /// A product of one or two tensors with sums over the labels that the result lacks: matrix products, attention scores, gains,
     /// gates, plain sums (one operand), transpositions. The multiplier stands in front.
     Contract {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::notation::{Notation, formula::einsum_of};
 use crate::dim::{Dim, Monomial};
 use crate::graph::{
-    Block, BlockId, Data, Einsum, Gate, Graph, Init, Multiplier, Node, NodeId, Norm, Op, Param,
+    Block, BlockId, Buckets, Data, Einsum, Gate, Graph, Init, Multiplier, Node, NodeId, Norm, Op, Param,
 };
 use crate::graph::{ParamId, Scope};
 use crate::report::Annotations;
@@ -116,6 +116,9 @@ impl Writer<'_> {
             Op::Data(data) => json!({"data": data.index()}),
             Op::Param(param) => json!({"param": param.index()}),
             Op::Constant(value) => json!({"value": value.to_string()}),
+            Op::RelativeBucket(Buckets { count, farthest, bidirectional }) => {
+                json!({"buckets": count, "max_distance": farthest, "bidirectional": bidirectional})
+            }
             Op::Contract { multiplier, .. } | Op::Scale(multiplier) => {
                 json!({"multiplier": self.multiplier(multiplier)})
             }
@@ -184,6 +187,7 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Param(_) => "param",
         Op::Constant(_) => "constant",
         Op::Range => "range",
+        Op::RelativeBucket(_) => "relative_bucket",
         Op::Contract { .. } => "contract",
         Op::Add(_) => "add",
         Op::Scale(_) => "scale",

@@ -113,7 +113,7 @@ impl Backward<'_, '_> {
             | Op::Step { .. }
             | Op::Collect { .. } => terms.term(Rule::PassBackward, &[g]),
             Op::Lookup { .. } | Op::Gate(Gate::StopGradient) => {}
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => {}
         }
     }
 

@@ -151,7 +151,7 @@ impl Changes<'_, '_> {
             | Op::Exit(_)
             | Op::Step { .. }
             | Op::Collect { .. } => terms.term(Rule::PassChange, &[(name, size)]),
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => {}
         }
     }
 

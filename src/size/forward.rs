@@ -62,7 +62,9 @@ impl Forward<'_, '_> {
             (Quantity::Value(operand), values[operand.index()].clone())
         };
         match &node.op {
-            Op::Data(_) => terms.term(Rule::Given, &[(Quantity::Constant, Size::one())]),
+            Op::Data(_) | Op::RelativeBucket(_) => {
+                terms.term(Rule::Given, &[(Quantity::Constant, Size::one())])
+            }
             Op::Constant(constant) => terms.term(Rule::Given, &[(Quantity::Constant, number(*constant))]),
             Op::Range => terms.term(Rule::Given, &[(Quantity::Constant, range(&node.shape))]),
             Op::Param(param) => {

@@ -82,7 +82,7 @@ impl Semantics for Signs<'_, '_> {
         let operand = |at: usize| &values[node.operands[at].index()];
         let none = |zero| Parity { axes: smallvec![NONE; rank], zero };
         Ok(match &node.op {
-            Op::Data(_) | Op::Range => none(false),
+            Op::Data(_) | Op::Range | Op::RelativeBucket(_) => none(false),
             Op::Constant(value) => none(value.is_zero()),
             Op::Param(param) => self.param(*param, rank),
             Op::Contract { einsum, .. } => self.contract(id, einsum, values),

@@ -110,7 +110,7 @@ impl Adjoint for Pull<'_> {
             | Op::Exit(_)
             | Op::Step { .. }
             | Op::Collect { .. } => own.clone(),
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => Bound::Unused,
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => Bound::Unused,
         }
     }
 

@@ -99,6 +99,10 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert!(*axis < from[0].len() && node.shape.last() == Some(size), "{place}");
         }
         Op::Concat { axis } => assert!(*axis < node.shape.len(), "{place}"),
+        Op::RelativeBucket(buckets) => {
+            assert_eq!((from.len(), node.shape.len()), (0, 2), "{place}");
+            assert!(buckets.exact() >= 1 && buckets.farthest > buckets.exact(), "{place}");
+        }
         Op::Range => assert_eq!((from.len(), node.shape.len()), (0, 1), "{place}"),
         Op::Data(_) | Op::Param(_) | Op::Constant(_) => assert!(from.is_empty(), "{place}"),
     }

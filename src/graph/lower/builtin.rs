@@ -27,6 +27,7 @@ pub(super) enum Builtin {
     Max,
     Window,
     Range,
+    RelativeBucket,
     Concat,
     Causal,
     TopK,
@@ -36,7 +37,7 @@ pub(super) enum Builtin {
 
 impl Builtin {
     /// Every one.
-    pub(super) const ALL: [Builtin; 15] = [
+    pub(super) const ALL: [Builtin; 16] = [
         Builtin::Standardize,
         Builtin::RmsNormalize,
         Builtin::BatchNormalize,
@@ -47,6 +48,7 @@ impl Builtin {
         Builtin::Max,
         Builtin::Window,
         Builtin::Range,
+        Builtin::RelativeBucket,
         Builtin::Concat,
         Builtin::Causal,
         Builtin::TopK,
@@ -67,6 +69,7 @@ impl Builtin {
             Builtin::Max => "max",
             Builtin::Window => "window",
             Builtin::Range => "range",
+            Builtin::RelativeBucket => "relative_bucket",
             Builtin::Concat => "concat",
             Builtin::Causal => "causal",
             Builtin::TopK => "top_k",
@@ -87,6 +90,13 @@ impl Builtin {
                 &[("x", true), ("size", true), ("stride", false), ("dilation", false), ("padding", false)]
             }
             Builtin::Range => &[("length", true)],
+            Builtin::RelativeBucket => &[
+                ("queries", true),
+                ("keys", true),
+                ("buckets", false),
+                ("max_distance", false),
+                ("bidirectional", false),
+            ],
             Builtin::Dropout => &[("x", true), ("rate", true)],
             Builtin::TopK => &[("x", true), ("k", true)],
             _ => &[("x", true)],
@@ -95,7 +105,7 @@ impl Builtin {
 
     /// Whether it goes along axes.
     fn takes_over(self) -> bool {
-        !matches!(self, Builtin::Range | Builtin::Dropout | Builtin::StopGradient)
+        !matches!(self, Builtin::Range | Builtin::RelativeBucket | Builtin::Dropout | Builtin::StopGradient)
     }
 }
 
@@ -115,6 +125,7 @@ impl<'a> Lowering<'a> {
         let first = arguments.required(0)?;
         let tensor = match builtin {
             Builtin::Range => self.range(first, span)?,
+            Builtin::RelativeBucket => self.relative_bucket(&arguments, span)?,
             Builtin::Window => self.window(&arguments, equation, span)?,
             Builtin::Dropout => {
                 let rate = self.rate(arguments.required(1)?);
@@ -364,13 +375,6 @@ impl<'a> Lowering<'a> {
         let order: Axes = others.chain([query, key]).map(|at| operand.axes[at]).collect();
         let turned = self.contract(&[operand], order, equation, span)?;
         self.keep_shape(Op::Gate(Gate::Causal), turned.into(), span)
-    }
-
-    fn range(&mut self, length: &'a Expr, span: Span) -> Lowered<Tensor> {
-        let length = self.length(length)?;
-        let node = self.append(Op::Range, Operands::new(), vec![length.clone()], span)?;
-        self.classes.insert(node, length);
-        Ok(Tensor { node, axes: None, span })
     }
 
     fn rate(&mut self, expr: &'a Expr) -> Lowered<Rational> {

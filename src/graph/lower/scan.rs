@@ -254,24 +254,27 @@ impl<'a> Lowering<'a> {
 
     /// The tensors that a repetition has collected, as they are after it.
     pub(super) fn leave_collected(&mut self, block: BlockId, collected: Vec<Collected<'a>>) {
+        // An entry made of a carried stream depends on what the stream becomes.
+        let mut streams = self.graph.block(block).carried.iter();
+        let trained = streams.any(|stream| self.trained[stream.next.index()]);
         for one in collected {
-            let value = match one.entry.and_then(|entry| self.gathered(block, entry, &one)) {
-                Ok(node) => Value::Tensor(Tensor { node, axes: None, span: one.ident.span }),
+            let value = match one.entry.and_then(|entry| self.stacked(block, entry, &one)) {
+                Ok(node) => {
+                    self.trained[node.index()] |= trained;
+                    Value::Tensor(Tensor { node, axes: None, span: one.ident.span })
+                }
                 Err(Reported) => Value::Poison,
             };
             self.bind(one.ident, value, Role::Assigned);
         }
     }
 
-    fn gathered(&mut self, block: BlockId, entry: NodeId, one: &Collected<'a>) -> Lowered<NodeId> {
+    fn stacked(&mut self, block: BlockId, entry: NodeId, one: &Collected<'a>) -> Lowered<NodeId> {
         let mut shape = self.shape(entry).to_vec();
         shape.insert(one.axis.min(shape.len()), self.graph.block(block).count.clone());
         let op = Op::Collect { block, axis: one.axis };
         let node = self.append(op, Operands::from_slice(&[entry]), shape, one.ident.span)?;
         self.inherit_classes(entry, node);
-        // An entry made of a carried stream depends on what the stream becomes.
-        let streams = &self.graph.block(block).carried;
-        self.trained[node.index()] |= streams.iter().any(|stream| self.trained[stream.next.index()]);
         self.name_node(node, one.ident);
         Ok(node)
     }

@@ -130,7 +130,7 @@ pub fn shorten(text: &str) -> String {
 
 /// Whether an operation has no node of its own: it is written where it is used.
 pub fn is_leaf(op: &Op) -> bool {
-    matches!(op, Op::Param(_) | Op::Constant(_) | Op::Range)
+    matches!(op, Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_))
 }
 
 /// The line of one operation.
@@ -207,9 +207,13 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Gate(Gate::TopK { axis, count }) => vec![text(&format!("largest {count} of {}", over(*axis)))],
         Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
         Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
-        Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {
-            leaves(notation, id)
-        }
+        Op::Data(_)
+        | Op::Param(_)
+        | Op::Constant(_)
+        | Op::Range
+        | Op::RelativeBucket(_)
+        | Op::Carry(_)
+        | Op::Exit(_) => leaves(notation, id),
     }
 }
 
@@ -316,6 +320,7 @@ fn plain(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> String {
     match &node.op {
         Op::Constant(value) => value.to_string(),
         Op::Range => format!("0 … {}", node.shape.first().map(|dim| notation.dim(dim)).unwrap_or_default()),
+        Op::RelativeBucket(_) => "distance".to_string(),
         Op::Carry(_) | Op::Exit(_) | Op::Data(_) => {
             node.name.as_deref().map_or_else(|| "·".to_string(), shorten)
         }
