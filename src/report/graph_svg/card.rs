@@ -203,10 +203,7 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         }
         Op::Collect { block, .. } => vec![text(&format!("for every {}", notation.letter(*block)))],
         Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
-        Op::Gate(Gate::Causal) => vec![text("causal mask")],
-        Op::Gate(Gate::TopK { axis, count }) => vec![text(&format!("largest {count} of {}", over(*axis)))],
-        Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
-        Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
+        Op::Gate(gate) => vec![text(&gated(gate, over))],
         Op::Data(_)
         | Op::Param(_)
         | Op::Constant(_)
@@ -214,6 +211,16 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         | Op::RelativeBucket(_)
         | Op::Carry(_)
         | Op::Exit(_) => leaves(notation, id),
+    }
+}
+
+/// What keeps sizes, in words.
+fn gated(gate: &Gate, over: impl Fn(usize) -> String) -> String {
+    match gate {
+        Gate::Causal => "causal mask".to_string(),
+        Gate::TopK { axis, count } => format!("largest {count} of {}", over(*axis)),
+        Gate::Dropout(rate) => format!("dropout {rate}"),
+        Gate::StopGradient => "stop gradient".to_string(),
     }
 }
 
