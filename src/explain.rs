@@ -5,6 +5,7 @@
 
 mod chain;
 mod display;
+mod grounds;
 mod param;
 
 use crate::abc::Abc;

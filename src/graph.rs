@@ -3,7 +3,8 @@
 //! A node is appended after its operands, so the order of the indices is a topological order. `repeat` is a [`Block`]: a range of
 //! nodes that is analyzed once. The streams that it carries enter through [`Op::Carry`] nodes, whose second source (the value at
 //! the end of the previous repetition) stands in [`Carried::next`] and is the only edge that points backwards; they leave through
-//! [`Op::Exit`] nodes.
+//! [`Op::Exit`] nodes. A block that goes over the entries of an axis reads one per repetition ([`Op::Step`]) and may give one of a
+//! new tensor ([`Op::Collect`]); it need not carry anything.
 //!
 //! Shapes leave out the batch axis: every tensor that depends on an input has one, and nothing but the loss ever sums over it.
 //!
@@ -29,7 +30,7 @@ use crate::rational::Rational;
 use crate::source::Span;
 
 pub use func::Func;
-pub use op::{Einsum, Gate, Label, Multiplier, Norm, Op};
+pub use op::{Buckets, Einsum, Gate, Label, Multiplier, Norm, Op};
 
 /// A node of a [`Graph`].
 pub type NodeId = NodeIndex<u32>;
@@ -150,9 +151,11 @@ pub struct Scope {
 pub struct Block {
     /// How often.
     pub count: Dim,
+    /// The letter that counts the repetitions, if they go over the entries of an axis.
+    pub letter: Option<String>,
     /// One set of weights for all repetitions.
     pub shared: bool,
-    /// The nodes from the first carry to the last one before the exits.
+    /// The nodes from the first carry to the last one before the exits; none if all that is collected comes from outside.
     pub nodes: Range<u32>,
     /// The streams that go around.
     pub carried: Vec<Carried>,

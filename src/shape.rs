@@ -178,7 +178,7 @@ fn views(graph: &Graph) -> Vec<Option<ParamId>> {
 
 fn rearranges(op: &Op) -> bool {
     match op {
-        Op::Split { .. } | Op::Merge { .. } | Op::Pick { .. } => true,
+        Op::Split { .. } | Op::Merge { .. } | Op::Pick { .. } | Op::Step { .. } => true,
         Op::Contract { einsum, multiplier } => {
             let plain = *multiplier == crate::graph::Multiplier::Free;
             plain && einsum.inputs.len() == 1 && einsum.contracted().is_empty()
@@ -187,6 +187,7 @@ fn rearranges(op: &Op) -> bool {
         | Op::Param(_)
         | Op::Constant(_)
         | Op::Range
+        | Op::RelativeBucket(_)
         | Op::Add(_)
         | Op::Scale(_)
         | Op::Map(_)
@@ -198,7 +199,8 @@ fn rearranges(op: &Op) -> bool {
         | Op::Concat { .. }
         | Op::Gate(_)
         | Op::Carry(_)
-        | Op::Exit(_) => false,
+        | Op::Exit(_)
+        | Op::Collect { .. } => false,
     }
 }
 

@@ -104,6 +104,29 @@ loss square(readout(x, 1)[0] - y)"
 }
 
 #[test]
+fn scans_read_and_collect_entries() {
+    kept!(dumped(
+        "scale n = 64
+dim seq = 16
+input x[seq, 8], tokens[seq] in 5
+target y[seq, 3]
+param rows[5, n]
+h[i:n] = 0
+repeat t over seq shared as cell {
+  row = rows[tokens[t], ..]
+  h = tanh(linear(h, n) + linear(x[t, ..], n) + row)
+  parts[a:4, b:2, c] = h[(a b c)]
+  heads[a, t, (b c)] = parts[a, b, c]
+}
+repeat s over seq {
+  repeat 2 { h = h * sigmoid(linear(h, n)) }
+  deep[.., s] = linear(heads[a, s, i], 3)
+}
+loss mse(linear(h, 3), y[0, ..]) + mean(deep[0, 0, s])"
+    ));
+}
+
+#[test]
 fn definitions_take_tensors_lengths_and_functions() {
     kept!(dumped(
         "scale n = 64
@@ -285,7 +308,7 @@ fn words(text: &str) -> Vec<String> {
 
 /// Specs and prelude files together, so that changed words reach definitions too.
 fn mutated(changes: &[(usize, usize, u8)], which: usize) -> String {
-    let specs = specs();
+    let specs: Vec<_> = specs().into_iter().chain(texts("tests/specs")).collect();
     let mut text: String = mupc::prelude::TEXTS.iter().map(|(_, text)| *text).collect();
     text += &specs[which % specs.len()].1;
     let mut words = words(&text);

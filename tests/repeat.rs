@@ -30,6 +30,7 @@ enum Piece {
     Tied,
     TiedBack,
     TiedWide,
+    Read,
     Nested(u32, Vec<Piece>),
 }
 
@@ -46,6 +47,8 @@ struct Writer {
     next: u32,
     text: String,
     unrolled: bool,
+    /// The letter of a scan, or the number of the copy that stands for one of its steps.
+    step: String,
 }
 
 impl Writer {
@@ -85,6 +88,9 @@ impl Writer {
                 "u[t, w] = wide[w, i] * x[t, i]\nv[t, i] = wide[w, i] * tanh(u)[t, w]\nx = tanh(v)"
                     .to_string()
             }
+            Piece::Read => {
+                format!("u[t, i] = enter[i, j] * steps[{}, t, j]\nx = tanh(x + u)", self.step)
+            }
             Piece::Nested(count, body) => return self.repeat(*count, "inner", body),
         });
     }
@@ -116,6 +122,7 @@ fn outside(body: &[Piece], used: &mut BTreeSet<&'static str>) {
             Piece::Shift => drop(used.insert("shift[n]")),
             Piece::Tied | Piece::TiedBack => drop(used.insert("tied[n, n]")),
             Piece::TiedWide => drop(used.insert("wide[n^(3/2), n]")),
+            Piece::Read => drop(used.insert("enter[n, 10]")),
             Piece::Nested(_, body) => outside(body, used),
             _ => {}
         }
@@ -126,7 +133,7 @@ fn outside(body: &[Piece], used: &mut BTreeSet<&'static str>) {
 fn spec(case: &Case, head: Option<&str>) -> String {
     let mut used = BTreeSet::new();
     outside(&case.body, &mut used);
-    let mut writer = Writer { next: 0, text: String::new(), unrolled: head.is_none() };
+    let mut writer = Writer { next: 0, text: String::new(), unrolled: head.is_none(), step: String::new() };
     writer.line("scale n = 64, L = 3\ninput image[4, 10]\ntarget wanted[4, 3]".to_string());
     used.iter().for_each(|param| writer.line(format!("param {param}")));
     writer.line("x = tanh(linear(image, n) as first)".to_string());
@@ -381,6 +388,54 @@ fn counts_cost_nothing() {
     let found = compare(&few, &many, &mut seen);
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert_eq!(seen.alike, 2 * Named::ALL.len() as u32);
+}
+
+/// A scan of `steps` with shared weights that collects the stream, or its copies, which pick their entries and are joined.
+fn scanned(case: &Case, unrolled: bool) -> String {
+    let mut used = BTreeSet::new();
+    outside(&case.body, &mut used);
+    let mut writer = Writer { next: 0, text: String::new(), unrolled: false, step: "s".to_string() };
+    let count = case.count;
+    writer.line(format!("scale n = 64, L = 3\ninput image[4, 10], steps[{count}, 4, 10]"));
+    writer.line(format!("target wanted[{count}, 4, 3]\none[a:1] = 1"));
+    used.iter().for_each(|param| writer.line(format!("param {param}")));
+    writer.line("x = tanh(linear(image, n) as first)".to_string());
+    if unrolled {
+        for step in 0..count {
+            writer.step = step.to_string();
+            writer.body(&case.body);
+            writer.line(format!("y{step}[a, t, i] = one[a] * x[t, i]"));
+        }
+        let parts: Vec<String> = (0..count).map(|step| format!("y{step}[a, t, i]")).collect();
+        writer.line(format!("y[a, t, i] = concat({}, over a)", parts.join(", ")));
+    } else {
+        writer.line(format!("repeat s over {count} shared as block {{"));
+        writer.body(&case.body);
+        writer.line("y[s, t, i] = x[t, i]\n}".to_string());
+    }
+    writer.line("logits = readout(y, 3)\nloss mean(mean(mse(logits, wanted)))".to_string());
+    writer.text
+}
+
+#[test]
+fn a_scan_is_its_copies() {
+    let tied = prop_oneof![
+        3 => Just(Piece::Tied), 2 => Just(Piece::TiedBack), 2 => Just(Piece::TiedWide), 4 => Just(Piece::Read)
+    ];
+    let cases = (prop::collection::vec(tied, 1..4), 1u32..5).prop_map(|(body, count)| Case {
+        body,
+        count,
+        last_norm: false,
+    });
+    let seen = RefCell::new(Seen::default());
+    let result = runner(100).run(&cases, |case| {
+        let (repeated, pasted) = (scanned(&case, false), scanned(&case, true));
+        let found = compare(&repeated, &pasted, &mut seen.borrow_mut());
+        prop_assert!(found.is_empty(), "{repeated}\n{}", found.join("\n"));
+        Ok(())
+    });
+    result.unwrap();
+    seen.borrow().assert_many();
 }
 
 /// Blocks that share their weights against copies that use weights declared outside.

@@ -61,6 +61,28 @@ fn queries_times_keys_are_odd() {
     assert_initial(&both, "s", "1");
 }
 
+/// A normalization of every channel by itself lets signs through.
+#[test]
+fn normalizing_channels_keeps_oddness() {
+    let body = |normalized: &str| {
+        format!(
+            "z[t, o] = w[o, i] * first[t, i]
+             q[t, o] = u[o, i] * z[t, i]
+             k[t, o] = v[o, i] * z[t, i]
+             p[t, o] = {normalized}
+             s[t, r] = p[t, o] * k[r, o]
+             h[o] = s[0, 1] * z[2, o]
+             y[c] = last[c, o] * h[o]
+             loss mse(y, wanted)"
+        )
+    };
+    assert_initial(&body("batch_normalize(q)"), "s", "n^-1/2");
+    assert_initial(&body("batch_normalize(q[t, o], over t)"), "s", "n^-1/2");
+    assert_initial(&body("batch_normalize(relu(q))"), "s", "n^-1/2");
+    let both = body("batch_normalize(relu(q))").replace("* k[r, o]", "* relu(k)[r, o]");
+    assert_initial(&both, "s", "1");
+}
+
 /// Turning by positions keeps oddness.
 #[test]
 fn rotary_positions_keep_oddness() {

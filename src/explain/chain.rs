@@ -1,7 +1,8 @@
 //! Following sizes back, rule by rule.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::grounds::{self, Alternatives};
 use super::{Step, TermLine, words};
 use crate::graph::{Graph, NodeId, Op};
 use crate::size::Size;
@@ -119,23 +120,65 @@ impl<'a, 'g> Chain<'a, 'g> {
 
     /// The steps that lead to a size, premises first, each once.
     pub fn steps(&self, goal: Goal) -> Vec<Step> {
-        let mut done: HashSet<Goal> = HashSet::new();
+        let (steps, circular) = self.ordered(goal, |_, terms| largest(terms));
+        if !circular {
+            return self.shorten(steps);
+        }
+        let alternatives = self.alternatives(goal);
+        let order = grounds::order(&alternatives);
+        let premises: HashMap<Goal, _> = alternatives.into_iter().collect();
+        let grounded = |goal: Goal, terms: &[Term]| {
+            let place = grounds::first_grounded(goal, premises.get(&goal)?, &order)?;
+            equally_large(terms).nth(place)
+        };
+        let (steps, _) = self.ordered(goal, |goal, terms| grounded(goal, terms).or_else(|| largest(terms)));
+        self.shorten(steps)
+    }
+
+    /// The steps for one choice of the term that explains each size, and whether some size then rests on itself.
+    fn ordered(&self, goal: Goal, choose: impl Fn(Goal, &[Term]) -> Option<usize>) -> (Vec<Step>, bool) {
+        let mut done: HashMap<Goal, bool> = HashMap::new();
         let mut steps = Vec::new();
+        let mut circular = false;
         let mut stack = vec![(goal, false)];
         while let Some((goal, ready)) = stack.pop() {
+            if let (false, Some(written)) = (ready, done.get(&goal)) {
+                circular |= !written;
+                continue;
+            }
             let terms = self.terms(goal);
-            let Some(largest) = largest(&terms) else {
-                steps.extend((ready || done.insert(goal)).then(|| self.nothing(goal)));
+            let Some(chosen) = choose(goal, &terms) else {
+                steps.push(self.nothing(goal));
+                done.insert(goal, true);
                 continue;
             };
+            done.insert(goal, ready);
             if ready {
-                steps.push(self.step(goal, &terms, largest));
-            } else if done.insert(goal) {
+                steps.push(self.step(goal, &terms, chosen));
+            } else {
                 stack.push((goal, true));
-                stack.extend(self.premises(&terms[largest]).into_iter().rev().map(|goal| (goal, false)));
+                stack.extend(self.premises(&terms[chosen]).into_iter().rev().map(|goal| (goal, false)));
             }
         }
-        self.shorten(steps)
+        (steps, circular)
+    }
+
+    /// Every goal that one of the largest terms may lead to, with the premises of these terms.
+    fn alternatives(&self, goal: Goal) -> Alternatives<Goal> {
+        let mut found = Alternatives::new();
+        let mut seen = HashSet::new();
+        let mut stack = vec![goal];
+        while let Some(goal) = stack.pop() {
+            if !seen.insert(goal) {
+                continue;
+            }
+            let terms = self.terms(goal);
+            let premises: Vec<Vec<Goal>> =
+                equally_large(&terms).map(|at| self.premises(&terms[at])).collect();
+            stack.extend(premises.iter().flatten());
+            found.push((goal, premises));
+        }
+        found
     }
 
     fn step(&self, goal: Goal, terms: &[Term], largest: usize) -> Step {
@@ -259,6 +302,12 @@ fn telling(term: &Term) -> impl Iterator<Item = &(Quantity, Size)> {
     let plain =
         |quantity| matches!(quantity, Multiplier | Broadcast | RandomBroadcast | Coherent | Random | Slope);
     term.factors.iter().filter(move |(quantity, size)| !(plain(*quantity) && size.is_one()))
+}
+
+/// The terms that are as large as the largest one.
+fn equally_large(terms: &[Term]) -> impl Iterator<Item = usize> {
+    let most = largest(terms);
+    (0..terms.len()).filter(move |at| most.is_some_and(|most| terms[*at].size == terms[most].size))
 }
 
 fn largest(terms: &[Term]) -> Option<usize> {

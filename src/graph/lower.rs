@@ -28,9 +28,11 @@ mod finish;
 mod index;
 mod number;
 mod placement;
+mod position;
 mod product;
 mod repeat;
 mod rules;
+mod scan;
 mod survey;
 mod window;
 

@@ -59,12 +59,12 @@ pub enum Multiplier {
 /// What a normalization divides by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Norm {
-    /// Subtracts the mean, divides by the standard deviation (LayerNorm, BatchNorm-like).
+    /// Subtracts the mean, divides by the standard deviation (LayerNorm).
     Standardize,
+    /// The same with mean and deviation of the whole batch, so that there need not be other axes (BatchNorm).
+    Batch,
     /// Divides by the root mean square (RMSNorm).
     Rms,
-    /// Standardizes over the batch as well as the named axes (BatchNorm).
-    Batch,
 }
 
 /// Operations that keep, hide or mask entries and change no size.
@@ -72,17 +72,37 @@ pub enum Norm {
 pub enum Gate {
     /// Hides later positions: sets entry (.., t, u) with u > t of the last two axes to minus infinity.
     Causal,
+    /// Keeps the largest entries along an axis and sets the others to minus infinity.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// How many are kept.
+        count: i64,
+    },
     /// Drops entries with this probability during training and rescales the rest.
     Dropout(Rational),
     /// The value without its gradient.
     StopGradient,
-    /// Keeps the largest entries along an axis and sets the others to minus infinity.
-    Top {
-        /// The axis.
-        axis: usize,
-        /// How many stay.
-        keep: i64,
-    },
+}
+
+/// How distances of positions are sorted into finitely many buckets (Raffel et al. 2020, arXiv 1910.10683, section 2.1): short ones
+/// each have their own, longer ones share buckets whose width grows with the distance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    /// How many there are.
+    pub count: i64,
+    /// Distances from this one on share the last bucket.
+    pub farthest: i64,
+    /// The upper half is for keys that come after their query; without it, those count as distance 0.
+    pub bidirectional: bool,
+}
+
+impl Buckets {
+    /// How many distances of one direction have a bucket of their own: 0, 1, ... up to half of its buckets.
+    pub fn exact(self) -> i64 {
+        let own = if self.bidirectional { self.count / 2 } else { self.count };
+        own / 2
+    }
 }
 
 /// An operation.
@@ -96,6 +116,8 @@ pub enum Op {
     Constant(Rational),
     /// 0, 1, 2, ... along its one axis.
     Range,
+    /// The bucket of the distance from every query (its first axis) to every key (its second axis).
+    RelativeBucket(Buckets),
     /// A product of one or two tensors with sums over the labels that the result lacks: matrix products, attention scores, gains,
     /// gates, plain sums (one operand), transpositions. The multiplier stands in front.
     Contract {
@@ -183,4 +205,18 @@ pub enum Op {
     Carry(BlockId),
     /// A stream after the last repetition; the operand is its value at the end of one.
     Exit(BlockId),
+    /// The entry of an axis that has the number of the repetition; the axis goes away.
+    Step {
+        /// The repetition that counts.
+        block: BlockId,
+        /// The axis.
+        axis: usize,
+    },
+    /// What every repetition gives, along a new axis; the operand is what one gives.
+    Collect {
+        /// The repetition.
+        block: BlockId,
+        /// The new axis.
+        axis: usize,
+    },
 }

@@ -123,7 +123,10 @@ fn tensors(calculus: &Calculus, sizes: &Sizes, found: &Classification) -> Vec<Te
     let mut faulty = vec![false; graph.len()];
     found.problems.iter().for_each(|problem| faulty[problem.node.index()] = true);
     let shown = |id: &NodeId| {
-        let is_leaf = matches!(graph.node(*id).op, Op::Param(_) | Op::Data(_) | Op::Constant(_) | Op::Range);
+        let is_leaf = matches!(
+            graph.node(*id).op,
+            Op::Param(_) | Op::Data(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_)
+        );
         calculus.before_loss[id.index()] && !is_leaf && calculus.shaped.view_of[id.index()].is_none()
     };
     let row = |id: NodeId| TensorRow {

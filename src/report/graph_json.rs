@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::notation::{Notation, formula::einsum_of};
 use crate::dim::{Dim, Monomial};
 use crate::graph::{
-    Block, BlockId, Data, Einsum, Gate, Graph, Init, Multiplier, Node, NodeId, Norm, Op, Param,
+    Block, BlockId, Buckets, Data, Einsum, Gate, Graph, Init, Multiplier, Node, NodeId, Norm, Op, Param,
 };
 use crate::graph::{ParamId, Scope};
 use crate::report::Annotations;
@@ -55,6 +55,7 @@ impl Writer<'_> {
         json!({
             "id": at,
             "count": self.0.exact_dim(&block.count),
+            "letter": block.letter,
             "shared": block.shared,
             "nodes": [block.nodes.start, block.nodes.end],
             "scope": block.scope.index(),
@@ -115,6 +116,9 @@ impl Writer<'_> {
             Op::Data(data) => json!({"data": data.index()}),
             Op::Param(param) => json!({"param": param.index()}),
             Op::Constant(value) => json!({"value": value.to_string()}),
+            Op::RelativeBucket(Buckets { count, farthest, bidirectional }) => {
+                json!({"buckets": count, "max_distance": farthest, "bidirectional": bidirectional})
+            }
             Op::Contract { multiplier, .. } | Op::Scale(multiplier) => {
                 json!({"multiplier": self.multiplier(multiplier)})
             }
@@ -133,9 +137,12 @@ impl Writer<'_> {
             }),
             Op::Split { axis, parts } | Op::Merge { axis, parts } => json!({"axis": axis, "parts": parts}),
             Op::Pick { axis, at } => json!({"axis": axis, "at": at}),
-            Op::Gate(Gate::Top { axis, keep }) => json!({"axis": axis, "keep": keep}),
+            Op::Gate(Gate::TopK { axis, count }) => json!({"axis": axis, "count": count}),
             Op::Gate(Gate::Dropout(rate)) => json!({"rate": rate.to_string()}),
             Op::Carry(block) | Op::Exit(block) => json!({"block": block.index()}),
+            Op::Step { block, axis } | Op::Collect { block, axis } => {
+                json!({"block": block.index(), "axis": axis})
+            }
             Op::Range | Op::Add(_) | Op::Gate(Gate::Causal | Gate::StopGradient) => json!({}),
         };
         match fields {
@@ -180,6 +187,7 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Param(_) => "param",
         Op::Constant(_) => "constant",
         Op::Range => "range",
+        Op::RelativeBucket(_) => "relative_bucket",
         Op::Contract { .. } => "contract",
         Op::Add(_) => "add",
         Op::Scale(_) => "scale",
@@ -194,11 +202,13 @@ pub(super) fn op_name(op: &Op) -> &'static str {
         Op::Pick { .. } => "pick",
         Op::Concat { .. } => "concat",
         Op::Gate(Gate::Causal) => "causal",
+        Op::Gate(Gate::TopK { .. }) => "top_k",
         Op::Gate(Gate::Dropout(_)) => "dropout",
         Op::Gate(Gate::StopGradient) => "stop_gradient",
-        Op::Gate(Gate::Top { .. }) => "top_k",
         Op::Carry(_) => "carry",
         Op::Exit(_) => "exit",
+        Op::Step { .. } => "step",
+        Op::Collect { .. } => "collect",
     }
 }
 

@@ -122,7 +122,8 @@ impl Writer<'_> {
     fn repeat(&self, block: &Block, name: &str) -> String {
         let shared = if block.shared { " shared" } else { "" };
         let name = if name.is_empty() { String::new() } else { format!(" as {name}") };
-        format!("repeat {}{shared}{name}", self.notation.dim(&block.count))
+        let letter = block.letter.as_ref().map(|letter| format!("{letter} over ")).unwrap_or_default();
+        format!("repeat {letter}{}{shared}{name}", self.notation.dim(&block.count))
     }
 
     fn line(&mut self, text: &str, note: &str) {

@@ -8,7 +8,7 @@ pub(super) mod formula;
 use std::collections::{HashMap, HashSet};
 
 use crate::dim::{Dim, Scalar};
-use crate::graph::{Data, Einsum, Graph, Label, NodeId, ScopeId};
+use crate::graph::{BlockId, Data, Einsum, Graph, Label, NodeId, ScopeId};
 use crate::report::Annotations;
 
 /// The names of everything in one graph.
@@ -97,6 +97,11 @@ impl<'a> Notation<'a> {
     /// What a stream is at the end of a repetition, by its [`Op::Carry`](crate::graph::Op::Carry) node.
     pub fn next(&self, carry: NodeId) -> Option<NodeId> {
         self.streams.get(&carry).copied()
+    }
+
+    /// The letter that counts the repetitions of a block.
+    pub fn letter(&self, block: BlockId) -> &str {
+        self.graph.block(block).letter.as_deref().unwrap_or("step")
     }
 
     /// The path of a scope.

@@ -118,6 +118,7 @@ impl Sketch {
         let carry = self.node("x", Op::Carry(id), &[x], &shape);
         let block = Block {
             count: Dim::symbol(Symbol(1)),
+            letter: None,
             shared: false,
             nodes: 0..0,
             carried: Vec::new(),

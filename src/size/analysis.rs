@@ -169,7 +169,9 @@ fn tail(graph: &Graph) -> Vec<bool> {
     for output in &graph.outputs {
         tail[output.index()] = true;
     }
-    for id in graph.ids().rev().filter(|id| before[id.index()]) {
+    let carried: HashSet<NodeId> =
+        graph.blocks.iter().flat_map(|block| &block.carried).map(|carried| carried.next).collect();
+    for id in graph.ids().rev().filter(|id| before[id.index()] && !carried.contains(id)) {
         let mut users = graph.consumers(id).filter(|(user, _)| before[user.index()]).peekable();
         let becomes = |(user, _): (NodeId, usize)| tail[user.index()] && is_linear(&graph.node(user).op);
         tail[id.index()] |= users.peek().is_some() && users.all(becomes);
@@ -185,6 +187,8 @@ fn is_linear(op: &Op) -> bool {
         | Op::Split { .. }
         | Op::Merge { .. }
         | Op::Pick { .. }
+        | Op::Step { .. }
+        | Op::Collect { .. }
         | Op::Concat { .. } => true,
         Op::Contract { einsum, .. } => einsum.inputs.len() == 1,
         _ => false,

@@ -124,11 +124,13 @@ impl Backward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Concat { .. }
-            | Op::Gate(Gate::Causal | Gate::Dropout(_) | Gate::Top { .. })
+            | Op::Gate(Gate::Causal | Gate::TopK { .. } | Gate::Dropout(_))
             | Op::Carry(_)
-            | Op::Exit(_) => terms.term(Rule::PassBackward, &[g]),
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. } => terms.term(Rule::PassBackward, &[g]),
             Op::Lookup { .. } | Op::Gate(Gate::StopGradient) => {}
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => {}
         }
     }
 

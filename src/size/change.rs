@@ -176,8 +176,10 @@ impl Changes<'_, '_> {
             | Op::Pick { .. }
             | Op::Gate(_)
             | Op::Carry(_)
-            | Op::Exit(_) => terms.term(Rule::PassChange, &[(name, size)]),
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => {}
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. } => terms.term(Rule::PassChange, &[(name, size)]),
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => {}
         }
     }
 

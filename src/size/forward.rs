@@ -71,7 +71,9 @@ impl Forward<'_, '_> {
             (Quantity::Value(operand), values[operand.index()].clone())
         };
         match &node.op {
-            Op::Data(_) => terms.term(Rule::Given, &[(Quantity::Constant, Size::one())]),
+            Op::Data(_) | Op::RelativeBucket(_) => {
+                terms.term(Rule::Given, &[(Quantity::Constant, Size::one())])
+            }
             Op::Constant(constant) => terms.term(Rule::Given, &[(Quantity::Constant, number(*constant))]),
             Op::Range => terms.term(Rule::Given, &[(Quantity::Constant, range(&node.shape))]),
             Op::Param(param) => {
@@ -109,7 +111,9 @@ impl Forward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Gate(_)
-            | Op::Exit(_) => terms.term(Rule::Kept, &[value(0)]),
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. } => terms.term(Rule::Kept, &[value(0)]),
             Op::Carry(_) => self.carry(id, values, terms),
         }
     }

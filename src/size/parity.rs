@@ -91,7 +91,7 @@ impl Semantics for Signs<'_, '_> {
         let operand = |at: usize| &values[node.operands[at].index()];
         let none = |zero| Parity { axes: smallvec![NONE; rank], zero };
         Ok(match &node.op {
-            Op::Data(_) | Op::Range => none(false),
+            Op::Data(_) | Op::Range | Op::RelativeBucket(_) => none(false),
             Op::Constant(value) => none(value.is_zero()),
             Op::Param(param) => self.param(*param, rank),
             Op::Contract { einsum, .. } => self.contract(id, einsum, values),
@@ -105,12 +105,13 @@ impl Semantics for Signs<'_, '_> {
             Op::Window { axis, .. } => window(operand(0), *axis),
             Op::Split { axis, parts } => split(operand(0), *axis, *parts),
             Op::Merge { axis, parts } => self.merge(node.operands[0], operand(0), *axis, *parts),
-            Op::Pick { axis, .. } => without(operand(0), *axis),
+            Op::Pick { axis, .. } | Op::Step { axis, .. } => without(operand(0), *axis),
             Op::Concat { .. } => concat(node.operands.iter().map(|id| &values[id.index()])),
-            Op::Gate(Gate::Causal | Gate::Top { .. }) => none(false),
+            Op::Gate(Gate::Causal | Gate::TopK { .. }) => none(false),
             Op::Gate(Gate::Dropout(_) | Gate::StopGradient) => operand(0).clone(),
             Op::Carry(_) => self.carry(id, values),
             Op::Exit(_) => operand(0).clone(),
+            Op::Collect { block, axis } => self.collect(*block, operand(0), *axis),
         })
     }
 
@@ -348,6 +349,17 @@ impl Signs<'_, '_> {
             Some(known) => known.clone(),
             None => values[self.shaped.graph.node(id).operands[0].index()].clone(),
         }
+    }
+
+    /// Flips reach what every repetition gives, through the carried streams too; the new axis is one of data.
+    fn collect(&mut self, block: BlockId, x: &Parity, axis: usize) -> Parity {
+        let stream = self.shaped.graph.block(block).carried.first().map(|carried| Flip::Carry(carried.carry));
+        let mut axes = x.axes.clone();
+        for group in axes.iter_mut().filter(|group| **group != NONE) {
+            *group = self.number(self.groups[*group as usize].iter().copied().chain(stream).collect());
+        }
+        axes.insert(axis, NONE);
+        Parity { axes, zero: x.zero }
     }
 
     /// A stream that is odd when it enters and when it comes round is odd in the carried streams of the block.

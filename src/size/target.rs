@@ -116,8 +116,10 @@ impl Adjoint for Pull<'_> {
             | Op::Concat { .. }
             | Op::Gate(_)
             | Op::Carry(_)
-            | Op::Exit(_) => own.clone(),
-            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range => Bound::Unused,
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. } => own.clone(),
+            Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_) => Bound::Unused,
         }
     }
 

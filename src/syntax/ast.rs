@@ -175,9 +175,11 @@ pub struct Assign {
     pub value: Expr,
 }
 
-/// `repeat L shared as block { ... }`
+/// `repeat L shared as block { ... }`, `repeat t over seq { ... }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeat {
+    /// The letter that counts the repetitions: a scan of an axis.
+    pub letter: Option<Ident>,
     /// How often.
     pub count: Expr,
     /// One set of weights for all repetitions: a recurrence.

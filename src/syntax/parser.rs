@@ -9,7 +9,7 @@
 //!            | ( "input" | "target" ) data { "," data }
 //!            | "param" param { "," param }
 //!            | "def" NAME "(" [ formal { "," formal } ] ")" block
-//!            | "repeat" product [ "shared" ] [ "as" NAME ] block
+//!            | "repeat" [ NAME "over" ] product [ "shared" ] [ "as" NAME ] block
 //!            | "return" expr
 //!            | "loss" expr
 //!            | "name" step { "." step } "as" STRING

@@ -151,7 +151,9 @@ impl Keyword {
         match self {
             Keyword::Shared => Some("`shared` stands behind the count: `repeat L shared { ... }`"),
             Keyword::As => Some("`as` labels a repetition, a call, or a parameter's external name"),
-            Keyword::Over => Some("`over i` is an argument of a call: `softmax(x, over i)`"),
+            Keyword::Over => Some(
+                "`over i` is an argument of a call: `softmax(x, over i)`, or goes along an axis: `repeat t over seq`",
+            ),
             Keyword::In => {
                 Some("`in` stands behind data that are whole numbers: `input tokens[seq] in vocab`")
             }

@@ -35,8 +35,9 @@ pub fn dump(graph: &Graph) -> String {
             .collect();
         let _ = writeln!(
             text,
-            "b{at} {} x {}{} nodes {:?} parent {:?}: {}",
+            "b{at} {} x {}{}{} nodes {:?} parent {:?}: {}",
             graph.scope_path(block.scope),
+            block.letter.as_ref().map(|letter| format!("{letter} over ")).unwrap_or_default(),
             block.count.display(&graph.symbol_names()),
             if block.shared { " shared" } else { "" },
             block.nodes,

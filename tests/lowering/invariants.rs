@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use mupc::dim::Dim;
-use mupc::graph::{Einsum, Graph, NodeId, Op};
+use mupc::graph::{Einsum, Gate, Graph, NodeId, Norm, Op};
 
 /// Panics if a graph is not well formed.
 pub fn check(graph: &Graph) {
@@ -43,12 +43,20 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert_eq!(einsum.contracted()[0], einsum.inputs[0][*axis], "{place}");
             check_einsum(einsum, &from, &node.shape, Some(*axis), &place);
         }
+        Op::Gate(Gate::TopK { axis, count }) => {
+            assert_eq!(from, [&node.shape[..]], "{place}");
+            assert!(*axis < node.shape.len() && *count >= 1, "{place}");
+        }
         Op::Scale(_) | Op::Map(_) | Op::Gate(_) | Op::Carry(_) | Op::Exit(_) => {
             assert_eq!(from, [&node.shape[..]], "{place}")
         }
-        Op::Normalize { axes, .. } => {
+        Op::Normalize { norm, axes } => {
             assert_eq!(from, [&node.shape[..]], "{place}");
-            assert!(!axes.is_empty() && axes.iter().all(|axis| *axis < node.shape.len()), "{place}");
+            assert!(
+                (!axes.is_empty() || *norm == Norm::Batch)
+                    && axes.iter().all(|axis| *axis < node.shape.len()),
+                "{place}"
+            );
         }
         Op::Softmax { axis, .. } => {
             assert_eq!(from, [&node.shape[..]], "{place}");
@@ -66,6 +74,21 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert_eq!(product.as_ref(), Some(&node.shape[*axis]), "{place}");
             assert_eq!(from[0].len() + 1, node.shape.len() + parts, "{place}");
         }
+        Op::Step { block, axis } => {
+            let mut rest = from[0].to_vec();
+            assert_eq!(rest.remove(*axis), graph.block(*block).count, "{place}");
+            assert_eq!(rest, node.shape, "{place}");
+            let nodes = &graph.block(*block).nodes;
+            assert!(nodes.contains(&(id.index() as u32)), "{place}");
+            assert!(node.operands[0].index() < nodes.start as usize, "{place}");
+        }
+        Op::Collect { block, axis } => {
+            let mut rest = node.shape.clone();
+            assert_eq!(rest.remove(*axis), graph.block(*block).count, "{place}");
+            assert_eq!(from, [&rest[..]], "{place}");
+            let end = graph.block(*block).nodes.end as usize;
+            assert!(node.operands[0].index() < end && end <= id.index(), "{place}");
+        }
         Op::Pick { axis, .. } => {
             let mut rest = from[0].to_vec();
             rest.remove(*axis);
@@ -76,6 +99,10 @@ fn check_node(graph: &Graph, id: NodeId) {
             assert!(*axis < from[0].len() && node.shape.last() == Some(size), "{place}");
         }
         Op::Concat { axis } => assert!(*axis < node.shape.len(), "{place}"),
+        Op::RelativeBucket(buckets) => {
+            assert_eq!((from.len(), node.shape.len()), (0, 2), "{place}");
+            assert!(buckets.exact() >= 1 && buckets.farthest > buckets.exact(), "{place}");
+        }
         Op::Range => assert_eq!((from.len(), node.shape.len()), (0, 1), "{place}"),
         Op::Data(_) | Op::Param(_) | Op::Constant(_) => assert!(from.is_empty(), "{place}"),
     }
@@ -104,7 +131,11 @@ fn check_einsum(einsum: &Einsum, from: &[&[Dim]], shape: &[Dim], picked: Option<
 
 fn check_blocks(graph: &Graph) {
     for (at, block) in graph.blocks.iter().enumerate() {
-        assert!(!block.carried.is_empty(), "block {at} carries something");
+        let collects = |id| matches!(graph.node(id).op, Op::Collect { block, .. } if block.index() == at);
+        assert!(
+            !block.carried.is_empty() || (block.letter.is_some() && graph.ids().any(collects)),
+            "block {at} carries or collects something"
+        );
         for (first, carried) in (block.nodes.start..).zip(&block.carried) {
             assert_eq!(carried.carry.index() as u32, first, "carries come first");
             assert!(
@@ -117,11 +148,11 @@ fn check_blocks(graph: &Graph) {
         }
         if let Some(parent) = block.parent {
             let outer = &graph.block(parent).nodes;
-            assert!(parent.index() < at && outer.start < block.nodes.start && block.nodes.end <= outer.end);
+            assert!(parent.index() < at && outer.start <= block.nodes.start && block.nodes.end <= outer.end);
         }
     }
     assert!(
-        graph.blocks.windows(2).all(|pair| pair[0].nodes.start < pair[1].nodes.start),
+        graph.blocks.windows(2).all(|pair| pair[0].nodes.start <= pair[1].nodes.start),
         "in the order of first nodes"
     );
 }

@@ -164,8 +164,11 @@ fn any_statement() -> impl Strategy<Value = Stmt> {
         let body = vec(inner, 0..4).boxed();
         let def = (ident(), vec(formal(), 0..4), body.clone())
             .prop_map(|(name, formals, body)| StmtKind::Def(Def { name, formals, body }));
-        let repeat = (expr(), of(Just(span())), of(ident()), body)
-            .prop_map(|(count, shared, label, body)| StmtKind::Repeat(Repeat { count, shared, label, body }));
+        let repeat = (of(ident()), expr(), of(Just(span())), of(ident()), body).prop_map(
+            |(letter, count, shared, label, body)| {
+                StmtKind::Repeat(Repeat { letter, count, shared, label, body })
+            },
+        );
         prop_oneof![def, repeat].prop_map(statement)
     })
 }

@@ -18,6 +18,7 @@ impl<'a> Lowering<'a> {
         if self.check_assignable(&assign.target).is_err() {
             return;
         }
+        let Ok(collected) = self.collecting(assign) else { return };
         let value = match &assign.indices {
             None => self.assigned_whole(assign, span),
             Some(indices) => self.assigned_letters(assign, indices, span),
@@ -25,11 +26,14 @@ impl<'a> Lowering<'a> {
         if let Ok(Value::Tensor(tensor)) = &value {
             self.name_node(tensor.node, &assign.target);
         }
-        self.bind(&assign.target, value.unwrap_or(Value::Poison), Role::Assigned);
+        match collected {
+            Some(at) => self.collect(assign, at, value),
+            None => self.bind(&assign.target, value.unwrap_or(Value::Poison), Role::Assigned),
+        }
     }
 
     /// A node keeps the first name it was given.
-    fn name_node(&mut self, node: NodeId, ident: &Ident) {
+    pub(super) fn name_node(&mut self, node: NodeId, ident: &Ident) {
         let name = &mut self.graph.node_mut(node).name;
         if name.is_none() {
             *name = Some(Rc::from(ident.name.as_str()));
@@ -127,6 +131,7 @@ impl<'a> Lowering<'a> {
         let mut left = Left::new();
         for index in indices {
             match &index.kind {
+                IndexKind::Axis(_) | IndexKind::Sized(..) if self.is_step(index) => {}
                 IndexKind::Axis(_) | IndexKind::Sized(..) => self.push_letter(&mut left, index)?,
                 IndexKind::Group(parts) => {
                     for part in parts {
@@ -176,10 +181,10 @@ impl<'a> Lowering<'a> {
                 IndexKind::Group(parts) => {
                     self.group(parts, equation)?;
                 }
-                IndexKind::Sized(..) => {
+                IndexKind::Sized(..) if !self.is_step(index) => {
                     self.group(std::slice::from_ref(index), equation)?;
                 }
-                IndexKind::Axis(_) | IndexKind::Rest | IndexKind::At(_) => {}
+                IndexKind::Axis(_) | IndexKind::Sized(..) | IndexKind::Rest | IndexKind::At(_) => {}
             }
         }
         Ok(())
@@ -289,9 +294,11 @@ impl<'a> Lowering<'a> {
     fn merge_groups(&mut self, node: NodeId, indices: &'a [Index], span: Span) -> Lowered<NodeId> {
         let mut node = node;
         let mut end = self.shape(node).len();
-        let flat: usize = indices.iter().map(width).sum();
+        let axes = || indices.iter().filter(|index| !self.is_step(index));
+        let flat: usize = axes().map(width).sum();
         let rest = end.saturating_sub(flat);
-        for index in indices.iter().rev() {
+        let axes: Vec<&Index> = axes().collect();
+        for index in axes.into_iter().rev() {
             let parts = if index.kind == IndexKind::Rest { rest } else { width(index) };
             end = end.saturating_sub(parts);
             if matches!(index.kind, IndexKind::Group(_)) && parts > 1 {

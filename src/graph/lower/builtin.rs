@@ -20,7 +20,6 @@ pub(super) enum Builtin {
     Standardize,
     RmsNormalize,
     BatchNormalize,
-    TopK,
     Softmax,
     LogSoftmax,
     Sum,
@@ -28,19 +27,20 @@ pub(super) enum Builtin {
     Max,
     Window,
     Range,
+    RelativeBucket,
     Concat,
     Causal,
+    TopK,
     Dropout,
     StopGradient,
 }
 
 impl Builtin {
     /// Every one.
-    pub(super) const ALL: [Builtin; 15] = [
+    pub(super) const ALL: [Builtin; 16] = [
         Builtin::Standardize,
         Builtin::RmsNormalize,
         Builtin::BatchNormalize,
-        Builtin::TopK,
         Builtin::Softmax,
         Builtin::LogSoftmax,
         Builtin::Sum,
@@ -48,8 +48,10 @@ impl Builtin {
         Builtin::Max,
         Builtin::Window,
         Builtin::Range,
+        Builtin::RelativeBucket,
         Builtin::Concat,
         Builtin::Causal,
+        Builtin::TopK,
         Builtin::Dropout,
         Builtin::StopGradient,
     ];
@@ -60,7 +62,6 @@ impl Builtin {
             Builtin::Standardize => "standardize",
             Builtin::RmsNormalize => "rms_normalize",
             Builtin::BatchNormalize => "batch_normalize",
-            Builtin::TopK => "top_k",
             Builtin::Softmax => "softmax",
             Builtin::LogSoftmax => "log_softmax",
             Builtin::Sum => "sum",
@@ -68,8 +69,10 @@ impl Builtin {
             Builtin::Max => "max",
             Builtin::Window => "window",
             Builtin::Range => "range",
+            Builtin::RelativeBucket => "relative_bucket",
             Builtin::Concat => "concat",
             Builtin::Causal => "causal",
+            Builtin::TopK => "top_k",
             Builtin::Dropout => "dropout",
             Builtin::StopGradient => "stop_gradient",
         }
@@ -87,6 +90,13 @@ impl Builtin {
                 &[("x", true), ("size", true), ("stride", false), ("dilation", false), ("padding", false)]
             }
             Builtin::Range => &[("length", true)],
+            Builtin::RelativeBucket => &[
+                ("queries", true),
+                ("keys", true),
+                ("buckets", false),
+                ("max_distance", false),
+                ("bidirectional", false),
+            ],
             Builtin::Dropout => &[("x", true), ("rate", true)],
             Builtin::TopK => &[("x", true), ("k", true)],
             _ => &[("x", true)],
@@ -95,7 +105,7 @@ impl Builtin {
 
     /// Whether it goes along axes.
     fn takes_over(self) -> bool {
-        !matches!(self, Builtin::Range | Builtin::Dropout | Builtin::StopGradient)
+        !matches!(self, Builtin::Range | Builtin::RelativeBucket | Builtin::Dropout | Builtin::StopGradient)
     }
 }
 
@@ -115,21 +125,12 @@ impl<'a> Lowering<'a> {
         let first = arguments.required(0)?;
         let tensor = match builtin {
             Builtin::Range => self.range(first, span)?,
+            Builtin::RelativeBucket => self.relative_bucket(&arguments, span)?,
             Builtin::Window => self.window(&arguments, equation, span)?,
             Builtin::Dropout => {
                 let rate = self.rate(arguments.required(1)?);
                 let tensor = self.tensor_argument(first, None, equation)?;
                 self.keep_shape(Op::Gate(Gate::Dropout(rate?)), tensor, span)?
-            }
-            Builtin::TopK => {
-                let keep = self.kept(arguments.required(1)?);
-                let tensor = self.tensor_argument(first, arguments.over, equation)?;
-                self.top_k(tensor, keep?, arguments.over, equation, span)?
-            }
-            Builtin::BatchNormalize if arguments.over.is_none() => {
-                let tensor = self.tensor_argument(first, None, equation)?;
-                let axes = SmallVec::new();
-                self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)?
             }
             Builtin::StopGradient => {
                 let tensor = self.tensor_argument(first, None, equation)?;
@@ -138,6 +139,11 @@ impl<'a> Lowering<'a> {
             Builtin::Causal => {
                 let tensor = self.tensor_argument(first, arguments.over, equation)?;
                 self.causal(tensor, arguments.over, equation, span)?
+            }
+            Builtin::TopK => self.top_k(&arguments, equation, span)?,
+            Builtin::BatchNormalize => {
+                let tensor = self.tensor_argument(first, arguments.over, equation)?;
+                self.batch_normalize(tensor, arguments.over, equation, span)?
             }
             _ => {
                 let before = self.graph.len();
@@ -185,9 +191,6 @@ impl<'a> Lowering<'a> {
                 self.keep_shape(Op::Normalize { norm: Norm::Standardize, axes }, tensor, span)
             }
             Builtin::RmsNormalize => self.keep_shape(Op::Normalize { norm: Norm::Rms, axes }, tensor, span),
-            Builtin::BatchNormalize => {
-                self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)
-            }
             _ => {
                 let &[axis] = axes.as_slice() else {
                     let message = format!("`{}` goes along one axis", builtin.name());
@@ -196,6 +199,21 @@ impl<'a> Lowering<'a> {
                 self.keep_shape(Op::Softmax { axis, log: builtin == Builtin::LogSoftmax }, tensor, span)
             }
         }
+    }
+
+    /// Goes over the batch, which has no letter, and over the axes that are named besides.
+    fn batch_normalize(
+        &mut self,
+        tensor: Tensor,
+        over: Option<&'a [Ident]>,
+        equation: &mut Equation<'a>,
+        span: Span,
+    ) -> Lowered<Tensor> {
+        let axes = match over {
+            Some(_) => self.axes_of(&tensor, over, equation, span)?,
+            None => SmallVec::new(),
+        };
+        self.keep_shape(Op::Normalize { norm: Norm::Batch, axes }, tensor, span)
     }
 
     /// The axes that `over` names; the last one without it.
@@ -253,12 +271,15 @@ impl<'a> Lowering<'a> {
     }
 
     fn no_such_axis(&mut self, tensor: &Tensor, letter: &Ident) -> Reported {
-        let error = Diagnostic::new(
+        let mut error = Diagnostic::new(
             Stage::Shape,
             format!("no axis of the argument has the letter `{}`", letter.name),
         )
         .at(letter.span, "named here")
         .at(tensor.span, "but not an axis of this");
+        if self.counts_steps(&letter.name) {
+            error = error.note("it counts the steps of a repetition: inside there is one entry at a time");
+        }
         self.report(error)
     }
 
@@ -356,13 +377,6 @@ impl<'a> Lowering<'a> {
         self.keep_shape(Op::Gate(Gate::Causal), turned.into(), span)
     }
 
-    fn range(&mut self, length: &'a Expr, span: Span) -> Lowered<Tensor> {
-        let length = self.length(length)?;
-        let node = self.append(Op::Range, Operands::new(), vec![length.clone()], span)?;
-        self.classes.insert(node, length);
-        Ok(Tensor { node, axes: None, span })
-    }
-
     fn rate(&mut self, expr: &'a Expr) -> Lowered<Rational> {
         let rate = self.plain_number(expr, "the rate")?;
         if rate.is_negative() || rate >= Rational::ONE {
@@ -375,54 +389,46 @@ impl<'a> Lowering<'a> {
         Ok(rate)
     }
 
-    /// How many entries stay.
-    fn kept(&mut self, expr: &'a Expr) -> Lowered<i64> {
-        let number = self.plain_number(expr, "the number of entries")?;
-        match number.to_integer().filter(|whole| *whole >= 1) {
-            Some(whole) => Ok(whole),
-            None => {
-                let label = format!("this is {number}");
-                Err(self.names_error("`top_k` keeps a whole number of entries, at least 1", expr.span, label))
-            }
-        }
-    }
-
-    /// The largest entries along one axis.
+    /// Keeps the largest entries of an axis.
     fn top_k(
         &mut self,
-        tensor: Tensor,
-        keep: i64,
-        over: Option<&'a [Ident]>,
+        arguments: &Arguments<'a>,
         equation: &mut Equation<'a>,
         span: Span,
     ) -> Lowered<Tensor> {
-        let axes = self.axes_of(&tensor, over, equation, span)?;
+        let tensor = self.tensor_argument(arguments.required(0)?, arguments.over, equation);
+        let count = self.whole_argument(Builtin::TopK, arguments, 1, 1, 1);
+        let (tensor, count) = (tensor?, count?);
+        let axes = self.axes_of(&tensor, arguments.over, equation, span)?;
         let &[axis] = axes.as_slice() else {
             return Err(self.shape_error("`top_k` goes along one axis", span, "`over` names several"));
         };
-        let length = &self.shape(tensor.node)[axis];
-        if length.is_finite() && length.coefficient < Rational::integer(keep) {
-            let label = format!("{keep} of {}", self.dim_text(&length.clone()));
-            return Err(self.shape_error("`top_k` keeps more entries than there are", span, label));
+        let length = self.shape(tensor.node)[axis].clone();
+        let most = length.at(&self.bases).and_then(|length| length.to_integer());
+        if most.is_some_and(|most| count > most) {
+            let label = format!("the axis has length `{}`", self.dim_text(&length));
+            return Err(self.shape_error(format!("`top_k` cannot keep {count} entries"), span, label));
         }
-        self.keep_shape(Op::Gate(Gate::Top { axis, keep }), tensor, span)
+        self.keep_shape(Op::Gate(Gate::TopK { axis, count }), tensor, span)
     }
 
-    /// A whole number among the arguments of a window.
+    /// A whole number among the arguments of a function.
     pub(super) fn whole_argument(
         &mut self,
+        builtin: Builtin,
         arguments: &Arguments<'a>,
         position: usize,
         least: i64,
         default: i64,
     ) -> Lowered<i64> {
         let Some(expr) = arguments.get(position) else { return Ok(default) };
-        let (name, _) = Builtin::Window.formals()[position];
-        let number = self.plain_number(expr, name)?;
+        let (name, _) = builtin.formals()[position];
+        let number = self.plain_number(expr, &format!("`{name}`"))?;
         match number.to_integer() {
             Some(whole) if whole >= least => Ok(whole),
             _ => {
-                let message = format!("`{name}` of a window is a whole number, at least {least}");
+                let of = builtin.name();
+                let message = format!("`{name}` of `{of}` is a whole number, at least {least}");
                 Err(self.shape_error(message, expr.span, format!("this is {number}")))
             }
         }

@@ -10,6 +10,7 @@ use crate::syntax::ast::Ident;
 
 use super::builtin::Builtin;
 use super::equation::Axes;
+use super::scan::Scan;
 use super::{Lowered, Lowering, Reported};
 
 /// What an expression or a name stands for.
@@ -104,12 +105,25 @@ pub(super) struct Frame<'a> {
     pub(super) journal: Vec<(&'a str, Option<Binding<'a>>)>,
     pub(super) scope: ScopeId,
     pub(super) block: Option<BlockId>,
+    /// The repetitions around that have a letter, innermost last.
+    pub(super) scans: Vec<Scan<'a>>,
+    /// What these have collected so far, and where.
+    pub(super) collecting: HashMap<&'a str, Span>,
     pub(super) call: Option<Expansion>,
 }
 
 impl<'a> Frame<'a> {
     pub(super) fn new(file: FileId, scope: ScopeId) -> Frame<'a> {
-        Frame { file, values: HashMap::new(), journal: Vec::new(), scope, block: None, call: None }
+        Frame {
+            file,
+            values: HashMap::new(),
+            journal: Vec::new(),
+            scope,
+            block: None,
+            scans: Vec::new(),
+            collecting: HashMap::new(),
+            call: None,
+        }
     }
 
     /// Binds a name, hiding what it stood for.
@@ -139,6 +153,7 @@ impl<'a> Lowering<'a> {
 
     /// The value of a name; functions have names too.
     pub(super) fn look_up(&mut self, ident: &'a Ident) -> Lowered<Value> {
+        self.check_complete(ident)?;
         match self.find(&ident.name).map(|binding| &binding.value) {
             Some(Value::Poison) => Err(Reported),
             Some(Value::Tensor(tensor)) => Ok(Value::Tensor(Tensor { span: ident.span, ..tensor.clone() })),
@@ -209,6 +224,9 @@ impl<'a> Lowering<'a> {
             error = error.note(
                 "a definition sees only its arguments, other definitions, and the dims of its own file",
             );
+        }
+        if self.counts_steps(&ident.name) {
+            error = error.note("it is the letter of a repetition: it stands in index lists, as in `x[t, i]`");
         }
         self.report(error)
     }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::{Dim, Scalar};
-use crate::graph::{NodeId, Op, Operands};
+use crate::graph::{BlockId, NodeId, Op, Operands};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Index, IndexKind};
 
@@ -24,6 +24,8 @@ enum Entry {
     Split(Axes),
     /// One entry is read.
     Pick(i64),
+    /// The entry of this step is read.
+    Step(BlockId),
     /// The entries that another tensor counts are read.
     Lookup(Operand),
 }
@@ -88,6 +90,7 @@ impl<'a> Lowering<'a> {
         equation: &mut Equation<'a>,
         span: Span,
     ) -> Lowered<Tensor> {
+        self.check_outside(node, indices)?;
         let rank = self.shape(node).len();
         let rest = self.rest_of(indices, rank, span)?;
         let mut entries: Vec<(Entry, Span)> = Vec::with_capacity(rank);
@@ -144,6 +147,9 @@ impl<'a> Lowering<'a> {
     ) -> Lowered<Entry> {
         let length = self.shape(node)[at].clone();
         match &index.kind {
+            IndexKind::Axis(_) | IndexKind::Sized(..) if self.is_step(index) => {
+                self.step(&length, index).map(Entry::Step)
+            }
             IndexKind::Axis(letter) => {
                 self.check_letter(letter, index.span, equation)?;
                 let axis = equation.letter(letter);
@@ -240,6 +246,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn group(&mut self, parts: &'a [Index], equation: &mut Equation<'a>) -> Lowered<Axes> {
         let mut axes = Axes::new();
         for part in parts {
+            self.check_grouped(part)?;
             let axis = match &part.kind {
                 IndexKind::Axis(letter) => equation.letter(letter),
                 IndexKind::Sized(letter, expr) => {
@@ -338,7 +345,12 @@ impl<'a> Lowering<'a> {
                     node = self.split_axis(node, at, &parts, equation, place)?;
                     axes.extend(parts.iter().rev());
                 }
-                Entry::Pick(entry) => node = self.pick_axis(node, at, entry, place)?,
+                Entry::Pick(entry) => {
+                    node = self.take_entry(node, at, Op::Pick { axis: at, at: entry }, place)?;
+                }
+                Entry::Step(block) => {
+                    node = self.take_entry(node, at, Op::Step { block, axis: at }, place)?
+                }
                 Entry::Lookup(numbers) => {
                     let axis = equation.unnamed(0, self.shape(node)[at].clone(), place);
                     axes.push(axis);
@@ -382,12 +394,13 @@ impl<'a> Lowering<'a> {
         Ok(split)
     }
 
-    fn pick_axis(&mut self, node: NodeId, axis: usize, at: i64, span: Span) -> Lowered<NodeId> {
+    /// One entry of an axis.
+    fn take_entry(&mut self, node: NodeId, axis: usize, op: Op, span: Span) -> Lowered<NodeId> {
         let mut shape = self.shape(node).to_vec();
         shape.remove(axis);
-        let picked = self.append(Op::Pick { axis, at }, Operands::from_slice(&[node]), shape, span)?;
-        self.inherit_classes(node, picked);
-        Ok(picked)
+        let entry = self.append(op, Operands::from_slice(&[node]), shape, span)?;
+        self.inherit_classes(node, entry);
+        Ok(entry)
     }
 
     /// The letters of the numbers take the place of the axis that they count.

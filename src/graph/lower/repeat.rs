@@ -14,6 +14,7 @@ use crate::source::Span;
 use crate::syntax::ast::{Ident, Repeat, Stmt, StmtKind};
 
 use super::environment::{Binding, Role, Tensor, Value};
+use super::scan::collects;
 use super::{Lowered, Lowering, Reported};
 
 /// A stream that a body assigns.
@@ -25,12 +26,18 @@ struct Stream<'a> {
     carry: NodeId,
 }
 
-/// The names that a body assigns, in the order of their first assignment.
-fn assigned<'a>(body: &'a [Stmt], seen: &mut HashSet<&'a str>, names: &mut Vec<&'a Ident>) {
+/// The names that a body assigns, in the order of their first assignment, without what the repetition collects.
+fn assigned<'a>(
+    body: &'a [Stmt],
+    letter: Option<&Ident>,
+    seen: &mut HashSet<&'a str>,
+    names: &mut Vec<&'a Ident>,
+) {
     for stmt in body {
         match &stmt.kind {
+            StmtKind::Assign(assign) if collects(assign, letter) => {}
             StmtKind::Assign(assign) if seen.insert(&assign.target.name) => names.push(&assign.target),
-            StmtKind::Repeat(inner) => assigned(&inner.body, seen, names),
+            StmtKind::Repeat(inner) => assigned(&inner.body, letter, seen, names),
             _ => {}
         }
     }
@@ -48,21 +55,24 @@ impl<'a> Lowering<'a> {
     }
 
     fn repeated(&mut self, repeat: &'a Repeat, span: Span) {
-        let count = self.length(&repeat.count).unwrap_or_else(|Reported| Dim::one());
+        let count = self.length(&repeat.count).ok();
         let block = BlockId(self.graph.blocks.len() as u32);
         let label = repeat.label.as_ref().map_or("repeat", |label| &label.name);
         let scope = self.open_scope(label, Some(block), span);
         let outer = (self.frame().scope, self.frame().block);
-        self.open_block(repeat, count, scope, span);
+        self.open_block(repeat, count.clone().unwrap_or_else(Dim::one), scope, span);
+        self.open_scan(repeat, block, count);
         let mark = self.frame().journal.len();
         (self.frame_mut().scope, self.frame_mut().block) = (scope, Some(block));
         let streams = self.around(repeat, block, span).unwrap_or_default();
         (self.frame_mut().scope, self.frame_mut().block) = outer;
         self.graph.blocks[block.index()].nodes.end = self.graph.len() as u32;
         self.frame_mut().restore(mark);
+        let collected = self.close_scan(repeat);
         for (stream, next) in streams {
             self.leave(block, &stream, next);
         }
+        self.leave_collected(block, collected);
     }
 
     fn open_block(&mut self, repeat: &Repeat, count: Dim, scope: ScopeId, span: Span) {
@@ -71,6 +81,7 @@ impl<'a> Lowering<'a> {
         let head = Span { end: repeat.count.span.end, ..head };
         self.graph.blocks.push(Block {
             count,
+            letter: repeat.letter.as_ref().map(|letter| letter.name.clone()),
             shared: repeat.shared.is_some(),
             nodes: start..start,
             carried: Vec::new(),
@@ -87,18 +98,15 @@ impl<'a> Lowering<'a> {
         block: BlockId,
         span: Span,
     ) -> Lowered<Vec<(Stream<'a>, Lowered<NodeId>)>> {
-        let streams = self.streams(repeat, block)?;
-        if streams.is_empty() {
-            let error =
-                Diagnostic::new(Stage::Names, "this repetition carries nothing from one time to the next")
-                    .at(
-                        Span { end: repeat.count.span.end, ..span },
-                        "no name that exists before is assigned inside",
-                    )
-                    .help("assign a stream that exists before it, as in `x = ...` or `x += ...`");
-            return Err(self.report(error));
+        let (streams, poisoned) = self.streams(repeat, block)?;
+        let errors = self.errors.len();
+        if !streams.is_empty() || repeat.letter.is_some() {
+            repeat.body.iter().for_each(|stmt| self.statement(stmt));
         }
-        repeat.body.iter().for_each(|stmt| self.statement(stmt));
+        if streams.is_empty() && !self.has_collected() {
+            let known = poisoned || self.errors.len() > errors;
+            return Err(if known { Reported } else { self.leads_nowhere(repeat, span) });
+        }
         Ok(streams
             .into_iter()
             .map(|stream| {
@@ -108,10 +116,27 @@ impl<'a> Lowering<'a> {
             .collect())
     }
 
-    /// The start of every stream: tensors that exist before and that the body assigns.
-    fn streams(&mut self, repeat: &'a Repeat, block: BlockId) -> Lowered<Vec<Stream<'a>>> {
+    /// A repetition whose result nothing can see.
+    fn leads_nowhere(&mut self, repeat: &Repeat, span: Span) -> Reported {
+        let head = Span { end: repeat.count.span.end, ..span };
+        let stream = "assign a stream that exists before it, as in `x = ...` or `x += ...`";
+        let error =
+            Diagnostic::new(Stage::Names, "this repetition carries nothing from one time to the next")
+                .at(head, "no name that exists before is assigned inside");
+        let error = match &repeat.letter {
+            None => error.help(stream),
+            Some(letter) => {
+                let name = &letter.name;
+                error.help(format!("{stream}, or collect what every step gives: `y[{name}, ..] = ...`"))
+            }
+        };
+        self.report(error)
+    }
+
+    /// The start of every stream: tensors that exist before and that the body assigns. The flag says whether one failed before.
+    fn streams(&mut self, repeat: &'a Repeat, block: BlockId) -> Lowered<(Vec<Stream<'a>>, bool)> {
         let mut names = Vec::new();
-        assigned(&repeat.body, &mut HashSet::new(), &mut names);
+        assigned(&repeat.body, repeat.letter.as_ref(), &mut HashSet::new(), &mut names);
         let mut streams = Vec::new();
         let mut poisoned = false;
         for ident in names {
@@ -122,7 +147,7 @@ impl<'a> Lowering<'a> {
                 streams.push(self.start(ident, tensor.node, before, block)?);
             }
         }
-        if streams.is_empty() && poisoned { Err(Reported) } else { Ok(streams) }
+        Ok((streams, poisoned))
     }
 
     fn start(

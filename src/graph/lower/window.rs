@@ -9,6 +9,7 @@ use crate::source::Span;
 use crate::syntax::ast::{Arg, Call, Expr, Ident, Sign};
 
 use super::arguments::Arguments;
+use super::builtin::Builtin;
 use super::environment::Tensor;
 use super::equation::{Axes, Equation, Operand};
 use super::{Lowered, Lowering, Reported};
@@ -42,10 +43,10 @@ impl<'a> Lowering<'a> {
         let first = arguments.required(0)?;
         self.survey(first, &mut inner);
         let tensor = self.tensor_argument(first, arguments.over, &mut inner);
-        let size = self.whole_argument(arguments, 1, 1, 1)?;
-        let stride = self.whole_argument(arguments, 2, 1, 1)?;
-        let dilation = self.whole_argument(arguments, 3, 1, 1)?;
-        let padding = self.whole_argument(arguments, 4, 0, size - 1)?;
+        let size = self.whole_argument(Builtin::Window, arguments, 1, 1, 1)?;
+        let stride = self.whole_argument(Builtin::Window, arguments, 2, 1, 1)?;
+        let dilation = self.whole_argument(Builtin::Window, arguments, 3, 1, 1)?;
+        let padding = self.whole_argument(Builtin::Window, arguments, 4, 0, size - 1)?;
         let frame = Frame { size, stride, dilation, padding };
         let tensor = tensor?;
         let axis = self.window_axis(&tensor, arguments.over, &mut inner, span)?;

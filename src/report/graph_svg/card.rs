@@ -130,7 +130,7 @@ pub fn shorten(text: &str) -> String {
 
 /// Whether an operation has no node of its own: it is written where it is used.
 pub fn is_leaf(op: &Op) -> bool {
-    matches!(op, Op::Param(_) | Op::Constant(_) | Op::Range)
+    matches!(op, Op::Param(_) | Op::Constant(_) | Op::Range | Op::RelativeBucket(_))
 }
 
 /// The line of one operation.
@@ -171,12 +171,12 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
         Op::Map(func) => vec![text(func.name())],
         Op::Normalize { norm, axes } => {
             let name = match norm {
-                Norm::Rms => "rms normalize over",
                 Norm::Standardize => "standardize over",
                 Norm::Batch => "standardize over the batch",
+                Norm::Rms => "rms normalize over",
             };
-            let axes: String = axes.iter().map(|axis| format!(" {}", over(*axis))).collect();
-            vec![text(&format!("{name}{axes}"))]
+            let names: Vec<String> = axes.iter().map(|axis| over(*axis)).collect();
+            vec![text(format!("{name} {}", names.join(" ")).trim_end())]
         }
         Op::Softmax { axis, log } => {
             vec![text(&format!("{}softmax over {}", if *log { "log " } else { "" }, over(*axis)))]
@@ -198,14 +198,29 @@ fn step(notation: &Notation<'_>, id: NodeId) -> Vec<Word> {
             vec![text(&format!("merge {}", (*axis..axis + parts).map(over).collect::<Vec<_>>().join(" × ")))]
         }
         Op::Pick { axis, at } => vec![text(&format!("entry {at} of {}", over(*axis)))],
-        Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
-        Op::Gate(Gate::Causal) => vec![text("causal mask")],
-        Op::Gate(Gate::Dropout(rate)) => vec![text(&format!("dropout {rate}"))],
-        Op::Gate(Gate::Top { axis, keep }) => vec![text(&format!("top {keep} over {}", over(*axis)))],
-        Op::Gate(Gate::StopGradient) => vec![text("stop gradient")],
-        Op::Data(_) | Op::Param(_) | Op::Constant(_) | Op::Range | Op::Carry(_) | Op::Exit(_) => {
-            leaves(notation, id)
+        Op::Step { block, axis } => {
+            vec![text(&format!("entry {} of {}", notation.letter(*block), over(*axis)))]
         }
+        Op::Collect { block, .. } => vec![text(&format!("for every {}", notation.letter(*block)))],
+        Op::Concat { axis } => vec![text(&format!("joined along {}", over(*axis)))],
+        Op::Gate(gate) => vec![text(&gated(gate, over))],
+        Op::Data(_)
+        | Op::Param(_)
+        | Op::Constant(_)
+        | Op::Range
+        | Op::RelativeBucket(_)
+        | Op::Carry(_)
+        | Op::Exit(_) => leaves(notation, id),
+    }
+}
+
+/// What keeps sizes, in words.
+fn gated(gate: &Gate, over: impl Fn(usize) -> String) -> String {
+    match gate {
+        Gate::Causal => "causal mask".to_string(),
+        Gate::TopK { axis, count } => format!("largest {count} of {}", over(*axis)),
+        Gate::Dropout(rate) => format!("dropout {rate}"),
+        Gate::StopGradient => "stop gradient".to_string(),
     }
 }
 
@@ -312,6 +327,7 @@ fn plain(notation: &Notation<'_>, scope: ScopeId, id: NodeId) -> String {
     match &node.op {
         Op::Constant(value) => value.to_string(),
         Op::Range => format!("0 … {}", node.shape.first().map(|dim| notation.dim(dim)).unwrap_or_default()),
+        Op::RelativeBucket(_) => "distance".to_string(),
         Op::Carry(_) | Op::Exit(_) | Op::Data(_) => {
             node.name.as_deref().map_or_else(|| "·".to_string(), shorten)
         }

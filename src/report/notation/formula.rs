@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Notation, brackets};
-use crate::graph::{Einsum, Gate, Label, Multiplier, Node, NodeId, Norm, Op};
+use crate::graph::{Buckets, Einsum, Gate, Label, Multiplier, Node, NodeId, Norm, Op};
 
 impl Notation<'_> {
     /// A node as an equation: `q[seq, head] = wq[head, n] · x[seq, n]  summed over n`.
@@ -23,6 +23,10 @@ impl Notation<'_> {
             Op::Param(param) => format!("param {}", self.graph.param(*param).path),
             Op::Constant(value) => value.to_string(),
             Op::Range => "0, 1, 2, ...".to_string(),
+            Op::RelativeBucket(Buckets { count, farthest, bidirectional }) => {
+                let ways = if *bidirectional { "both ways" } else { "backwards" };
+                format!("the bucket of the distance, {count} up to {farthest} {ways}")
+            }
             Op::Contract { einsum, multiplier } => self.contraction(node, einsum, multiplier),
             Op::Add(einsum) => self.operands(node, einsum).join(" + "),
             Op::Scale(multiplier) => format!("{}{}", self.factor(multiplier), self.operand(node, 0)),
@@ -71,9 +75,11 @@ impl Notation<'_> {
                 format!("{x}, ({}) merged", over(&(*axis..axis + parts).collect::<Vec<_>>()))
             }
             Op::Pick { axis, at } => format!("{x} at {} = {at}", over(&[*axis])),
+            Op::Step { block, axis } => format!("{x} at {} = {}", over(&[*axis]), self.letter(*block)),
+            Op::Collect { block, .. } => format!("{x} for every {}", self.letter(*block)),
             Op::Gate(Gate::Causal) => format!("causal({x})"),
+            Op::Gate(Gate::TopK { axis, count }) => format!("top_k({x}, {count}, over {})", over(&[*axis])),
             Op::Gate(Gate::Dropout(rate)) => format!("dropout({x}, {rate})"),
-            Op::Gate(Gate::Top { axis, keep }) => format!("top_k({x}, {keep}, over {})", over(&[*axis])),
             Op::Gate(Gate::StopGradient) => format!("stop_gradient({x})"),
             _ => x,
         }

@@ -134,6 +134,10 @@ impl Printer<'_> {
 
     fn repeat(&mut self, repeat: &Repeat, close: u32) {
         self.word("repeat ");
+        if let Some(letter) = &repeat.letter {
+            self.name(letter);
+            self.word(" over ");
+        }
         self.count(&repeat.count, repeat.shared.is_none() && repeat.label.is_some());
         if let Some(shared) = repeat.shared {
             self.word(" ");

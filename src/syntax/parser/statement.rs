@@ -189,14 +189,16 @@ fn formal(input: Tokens) -> Parsed<Formal> {
     .parse(input)
 }
 
-/// `product [ "shared" ] [ "as" NAME ] block`
+/// `[ NAME "over" ] product [ "shared" ] [ "as" NAME ] block`
 fn repeat(input: Tokens) -> Parsed<StmtKind> {
-    let (rest, count) = product(input)?;
+    let counts = input.kind() == Kind::Name && input.kind_ahead(1) == Kind::Keyword(Keyword::Over);
+    let letter = counts.then(|| Ident { name: input.slice().to_owned(), span: input.span() });
+    let (rest, count) = product(if counts { input.next().next() } else { input })?;
     let shared = map(token(Kind::Keyword(Keyword::Shared)), |shared| input.span_of(shared));
     let label = preceded(token(Kind::Keyword(Keyword::As)), name("a label"));
     let (rest, (shared, label)) = (opt(shared), opt(label)).parse(rest)?;
     let (rest, body) = body(rest)?;
-    Ok((rest, StmtKind::Repeat(Repeat { count, shared, label, body })))
+    Ok((rest, StmtKind::Repeat(Repeat { letter, count, shared, label, body })))
 }
 
 /// A block. Without its `{`, but with a `}` too many further down, what follows on new lines is taken for the block.
