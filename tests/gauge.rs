@@ -58,7 +58,7 @@ fn everything(mut check: impl FnMut(&Analyzed, &str)) -> usize {
                 // Under NTK a router in a repetition amplifies changes in every one: no rate is stable, and that is the answer.
                 let Ok(found) = try_analyzed(&calculus, named, optimizer) else {
                     assert!(
-                        ["mixtral-8x7b", "deepseek-mla"].contains(&name.as_str()),
+                        ["mixtral-8x7b", "deepseek-mla", "mamba-130m"].contains(&name.as_str()),
                         "{name} {named} {optimizer}"
                     );
                     assert_eq!(named, Named::Ntk);
