@@ -324,3 +324,19 @@ fn written_multipliers_are_respected() {
         assert_eq!(class.verdict, verdict, "{factor}: {:?}", class.problems);
     }
 }
+
+/// What all blocks of a decoder read from an encoder gets gradients from all of them: under CompleteP they add up to what one reader without
+/// multiplier would give, and the encoder's rates are those of the decoder.
+#[test]
+fn a_tensor_that_every_repetition_reads() {
+    let network = network(&spec("t5-small"));
+    let calculus = Calculus::deep(&network.graph);
+    for (optimizer, rate) in [(Optimizer::Sgd, "L"), (Optimizer::Adam, "n^-1"), (Optimizer::Muon, "1")] {
+        let found = parameterize(&calculus, Named::CompleteP, optimizer).unwrap();
+        for path in ["encoder.mlp.up.weight", "decoder.mlp.up.weight", "decoder.cross.key.weight"] {
+            assert_eq!(text(&network, &scaling(&network, &found, path)[0]), rate, "{path} {optimizer}");
+        }
+        let class = classify(&calculus, &analyze(&calculus, found.abc.clone(), optimizer));
+        assert_eq!(class.verdict, Verdict::FeatureLearning, "{optimizer}: {:?}", class.problems);
+    }
+}

@@ -73,7 +73,7 @@ impl Backward<'_, '_> {
 
     /// The rule of one operand of one node: the terms of its gradient. `steps` are the changes of the parameters so far.
     pub fn rule(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
-        let times = self.repetitions.of_gradient(self.shaped, id, at);
+        let times = self.repetitions.of_gradient(self.shaped, id, at, self.when == When::Training);
         match times.is_one() {
             true => self.once(id, at, gradients, steps, terms),
             false => {

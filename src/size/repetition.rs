@@ -61,8 +61,9 @@ impl Repetitions {
     }
 
     /// By how much more the gradient of an operand of a node is than that of one repetition: where repetitions share a weight, read the
-    /// same tensor from outside, or branch off a stream.
-    pub fn of_gradient(&self, shaped: &Shaped, id: NodeId, at: usize) -> Size {
+    /// same tensor from outside, or branch off a stream. In training the weights' own changes pass gradients to a tensor from outside the same way
+    /// in all repetitions; on a stream the identity passes more than they do.
+    pub fn of_gradient(&self, shaped: &Shaped, id: NodeId, at: usize, in_training: bool) -> Size {
         if self.times.is_empty() {
             return Size::one();
         }
@@ -78,7 +79,9 @@ impl Repetitions {
             total = match (param.is_some(), shared, inside && !leaves) {
                 (true, true, _) => total.mul(&coherent(count)),
                 (true, false, _) | (false, _, true) => total,
-                (false, _, false) if self.independent[block.index()] => total.mul(&random(count)),
+                (false, _, false) if self.independent[block.index()] && (inside || !in_training) => {
+                    total.mul(&random(count))
+                }
                 (false, _, false) => total.mul(&coherent(count)),
             };
         }
