@@ -28,6 +28,7 @@
 //! [`parameterization`], [`explain`], [`report`], [`cli`].
 
 pub mod abc;
+pub mod check;
 pub mod cli;
 pub mod concrete;
 pub mod diagnostic;

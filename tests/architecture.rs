@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -28,8 +28,37 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ),
     ("concrete", &["dim", "graph", "rational"]),
     (
+        "check",
+        &[
+            "abc",
+            "concrete",
+            "diagnostic",
+            "dim",
+            "explain",
+            "graph",
+            "numeric",
+            "optimizer",
+            "parameterization",
+            "rational",
+            "shape",
+            "size",
+            "source",
+        ],
+    ),
+    (
         "report",
-        &["abc", "concrete", "dim", "graph", "parameterization", "rational", "shape", "size", "source"],
+        &[
+            "abc",
+            "check",
+            "concrete",
+            "dim",
+            "graph",
+            "parameterization",
+            "rational",
+            "shape",
+            "size",
+            "source",
+        ],
     ),
     (
         "network",

@@ -1,0 +1,10 @@
+//! Theory against experiment: what a coordinate check found, and how it judges.
+//!
+//! The one room that sees both halves: it measures what `size` predicts, fits exponents to the measurements and says of each prediction
+//! whether it holds.
+
+pub mod fit;
+pub mod record;
+#[cfg(test)]
+mod tests;
+pub mod verdict;
