@@ -5,6 +5,7 @@
 
 pub mod fit;
 pub mod record;
+pub mod setting;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
