@@ -1,0 +1,3 @@
+//! The graph in numbers: data sets.
+
+pub mod data;
