@@ -37,6 +37,7 @@ pub mod explain;
 pub mod graph;
 pub mod loader;
 pub mod network;
+pub mod numeric;
 pub mod optimizer;
 pub mod parameterization;
 pub mod prelude;
