@@ -14,6 +14,7 @@ mod failure;
 pub mod findings;
 pub mod form;
 pub mod global;
+pub mod learning_rates;
 pub mod mend;
 pub mod named;
 pub mod pattern;
@@ -35,6 +36,7 @@ use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
 pub use form::Form;
+pub use learning_rates::LearningRates;
 use rates::Budget;
 pub use scheme::{Named, Scheme};
 pub use table::ScalingTable;
@@ -46,6 +48,8 @@ pub struct Parameterization {
     pub scheme: Scheme,
     /// For which optimizers.
     pub plan: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// The laws of their steps, per parameter.
     pub laws: Rc<[StepLaw]>,
     /// How weight decay acts.
@@ -86,6 +90,8 @@ pub enum Failure {
     Ambiguous(Ambiguous),
     /// A rule of the spec's own parameterization that cannot be followed.
     Rules(Box<Diagnostic>),
+    /// The largest stable learning rates are asked for, and there are none.
+    NoLargestRate(learning_rates::NoLargestRate),
 }
 
 /// The scaling table of a graph under a named parameterization. Under one with a depth exponent the calculus must be
@@ -102,7 +108,7 @@ pub fn parameterize(
     if let Some(found) = ambiguous(&calculus.shaped, &plan) {
         return Err(Failure::Ambiguous(found));
     }
-    let laws = calculus.laws(&plan);
+    let laws: Rc<[StepLaw]> = calculus.laws(&plan).into();
     let mut abc = match scheme.named.width() {
         Named::Sp => named::sp(calculus),
         Named::Ntk => named::ntk(calculus),
@@ -130,7 +136,7 @@ fn complete(
     calculus: &Calculus,
     scheme: Scheme,
     plan: Plan,
-    laws: Vec<StepLaw>,
+    laws: Rc<[StepLaw]>,
     abc: Abc,
     budget: &Budget,
 ) -> Parameterization {
@@ -149,7 +155,8 @@ fn complete(
     let found = Parameterization {
         scheme,
         plan,
-        laws: laws.into(),
+        rates: LearningRates::Own,
+        laws,
         decay: Decay::default(),
         form: Form::Native,
         abc: Rc::new(abc),

@@ -5,7 +5,7 @@ use super::{Section, own_multiplier, words};
 use crate::graph::{Init, NodeId, Op, ParamId};
 use crate::optimizer::step::StepLaw;
 use crate::parameterization::rates::{Budget, request};
-use crate::parameterization::{Named, Parameterization};
+use crate::parameterization::{LearningRates, Named, Parameterization};
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes};
@@ -144,8 +144,8 @@ impl About<'_, '_> {
         let mut conclusions = Vec::new();
         let scaling = &self.found.abc.params[self.param.index()];
         let rate = self.words(&Size::from(&scaling.learning_rate));
-        if self.found.scheme.named == Named::Sp {
-            conclusions.push("standard parameterization leaves every learning rate constant".into());
+        if let Some(given) = self.given_rate() {
+            conclusions.push(given.into());
         } else {
             conclusions.extend(self.sites().map(|site| self.affordable(site)));
             if !self.law().gradient_power.is_zero() {
@@ -156,6 +156,19 @@ impl About<'_, '_> {
         }
         conclusions.push(format!("learning rate: {rate}"));
         Section { title: "learning rate".into(), steps, conclusions }
+    }
+
+    /// Why the learning rate is what it is, if it is not solved for this parameter.
+    fn given_rate(&self) -> Option<&'static str> {
+        match self.found.rates {
+            LearningRates::Own if self.found.scheme.named == Named::Sp => {
+                Some("standard parameterization leaves every learning rate constant")
+            }
+            LearningRates::Own | LearningRates::Largest => None,
+            LearningRates::Global => {
+                Some("all parameters share one learning rate, the largest that is stable for all of them together")
+            }
+        }
     }
 
     /// U(h) = A(h) at one site.

@@ -4,7 +4,7 @@
 //! changes, and what therefore decides, is for every parameter: the initial size of what acts at each use, m s, and the relative step
 //! eta (m g)^k s^(r-1) S; for every contraction of activations and every branch, the multiplier; and eps in units of the gradient.
 
-use super::{Parameterization, Scheme};
+use super::{LearningRates, Parameterization, Scheme};
 use crate::abc::ParamScaling;
 use crate::dim::Monomial;
 use crate::graph::{Init, NodeId, Param, ParamId, ScaleSymbol};
@@ -63,6 +63,8 @@ pub struct Comparison {
     pub schemes: [Scheme; 2],
     /// For which optimizers.
     pub plans: [Plan; 2],
+    /// Which learning rates.
+    pub rates: [LearningRates; 2],
     /// Parameters, in the order of declaration.
     pub parameters: Vec<ParamPair>,
     /// Multipliers in front of contractions of activations and of branches that one of them has.
@@ -86,6 +88,7 @@ impl Comparison {
             scales: graph.scales.clone(),
             schemes: both.map(|own| own.scheme.clone()),
             plans: both.map(|own| own.plan.clone()),
+            rates: both.map(|own| own.rates),
             parameters: graph.param_ids().map(pair).collect(),
             fronts: fronts(calculus, both),
         }

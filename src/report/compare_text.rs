@@ -9,6 +9,7 @@ use super::table_text::{grid, lines};
 use crate::abc::ParamScaling;
 use crate::dim::Monomial;
 use crate::graph::Init;
+use crate::parameterization::LearningRates;
 use crate::parameterization::compare::{Comparison, Difference, ParamPair};
 
 impl fmt::Display for Comparison {
@@ -31,7 +32,12 @@ fn title(found: &Comparison) -> String {
     let [a, b] = &found.schemes;
     let [one, other] = &found.plans;
     let plans = if one == other { one.to_string() } else { format!("{one} and {other}") };
-    format!("{network} · {a} and {b} · {plans}")
+    let rates = match found.rates {
+        [LearningRates::Own, LearningRates::Own] => String::new(),
+        [one, other] if one == other => format!(" · {one} rates"),
+        [one, other] => format!(" · {one} and {other} rates"),
+    };
+    format!("{network} · {a} and {b} · {plans}{rates}")
 }
 
 fn verdict(found: &Comparison) -> String {
@@ -122,6 +128,7 @@ pub fn json(found: &Comparison) -> Value {
     json!({
         "network": found.network,
         "parameterizations": found.schemes.each_ref().map(ToString::to_string),
+        "rates": found.rates.map(LearningRates::name),
         "optimizers": found.plans.each_ref().map(ToString::to_string),
         "same": found.is_same(),
         "first_difference": found.first_difference(),
