@@ -66,7 +66,8 @@ fn every_published_row() {
             ("adam_none", "adam", "none"),
         ] {
             let Some(published) = row.get(key) else { continue };
-            let terms = ["-o", optimizer, "--alignment", alignment, "--readout", "loose", "--rates", "largest"];
+            let terms =
+                ["-o", optimizer, "--alignment", alignment, "--readout", "loose", "--rates", "largest"];
             let published = serde_json::to_value(published).unwrap();
             assert_eq!(rates(&[own, &terms].concat()), negated(&published), "{own:?} {key}");
             compared += 1;
@@ -110,7 +111,9 @@ fn the_rest_of_the_table_follows() {
     let own = table(&[&[MLP], &terms[..]].concat());
     let largest = table(&[&[MLP, "--rates", "largest"], &terms[..]].concat());
     assert_eq!((&own["rates"], &largest["rates"]), (&"own".into(), &"largest".into()));
-    for (own, largest) in own["parameters"].as_array().unwrap().iter().zip(largest["parameters"].as_array().unwrap()) {
+    for (own, largest) in
+        own["parameters"].as_array().unwrap().iter().zip(largest["parameters"].as_array().unwrap())
+    {
         for key in ["name", "multiplier", "init_std", "epsilon"] {
             assert_eq!(own[key], largest[key]);
         }
@@ -126,7 +129,8 @@ fn the_rest_of_the_table_follows() {
 #[test]
 fn rules_of_a_spec() {
     let text = std::fs::read_to_string(MLP).unwrap();
-    let mine = "parameterization mine from sp {\n  \"*.weight\": lr n^5\n  readout.weight: init 1/n, decay n^7\n}\n";
+    let mine =
+        "parameterization mine from sp {\n  \"*.weight\": lr n^5\n  readout.weight: init 1/n, decay n^7\n}\n";
     let path = spec("largest-of-rules.mup", &format!("{text}{mine}"));
     let (code, out, _) = mupc(&["table", &path, "-p", "mine", "-o", "adam", "--rates", "largest"]);
     assert_eq!(code, 0);
@@ -148,7 +152,8 @@ fn several_scale_symbols_share_one_rate() {
         assert!(rows.iter().all(|row| row["learning_rate"] == rows[0]["learning_rate"]));
         rows[0]["learning_rate"].clone()
     };
-    let text = "scale n = 64, m = 32\ninput x[m]\ntarget y[3]\nh = relu(linear(x, n))\nloss mse(readout(h, 3), y)\n";
+    let text =
+        "scale n = 64, m = 32\ninput x[m]\ntarget y[3]\nh = relu(linear(x, n))\nloss mse(readout(h, 3), y)\n";
     let path = spec("two-symbols.mup", text);
     assert_eq!(shared(&[&path, "-p", "mup", "-o", "adam"]), serde_json::json!({"n": "-1"}));
     let text = text.replace("n = 64, m = 32", "m = 32, n = 64");
@@ -165,7 +170,10 @@ fn every_command_takes_the_option() {
     let (code, out, _) = mupc(&["explain", MLP, "fc2.weight", "-p", "sp", "--rates", "largest"]);
     assert!(code == 0 && out.contains("at largest rates") && out.contains("learning rate: n^-3/2"), "{out}");
     let (code, out, _) = mupc(&["explain", MLP, "fc2.weight", "-p", "sp", "--rates", "global"]);
-    assert!(code == 0 && out.contains("share one learning rate") && out.contains("learning rate: n^-3/2"), "{out}");
+    assert!(
+        code == 0 && out.contains("share one learning rate") && out.contains("learning rate: n^-3/2"),
+        "{out}"
+    );
     let loose = ["--rates", "largest", "--readout", "loose", "-o", "adam"];
     let (code, out, _) = mupc(&[&["compare", MLP, "-p", "sp", "-p", "mup"], &loose[..]].concat());
     assert!(code == 1 && out.contains("· largest rates") && out.contains("starts n^-1/2 times"), "{out}");
@@ -178,22 +186,30 @@ fn what_has_no_largest_rate_is_refused() {
     let says = |arguments: &[&str], words: &[&str]| {
         let (code, out, err) = mupc(arguments);
         assert!(code == 2 && out.is_empty(), "{arguments:?}: {code} {out}");
-        words.iter().for_each(|word| assert!(err.contains(word), "{arguments:?} does not say {word:?}: {err}"));
+        words
+            .iter()
+            .for_each(|word| assert!(err.contains(word), "{arguments:?} does not say {word:?}: {err}"));
     };
     let head = "scale n = 64\ninput x[10]\ntarget y[3]\n";
     let large = spec(
         "large-start.mup",
-        &format!("{head}h = relu(linear(x, n) as fc1)\nh = relu(linear(h, n) as fc2)\nloss mse(readout(h, 3), y)\nparameterization large from sp {{ fc2.weight: init 1 }}\n"),
+        &format!(
+            "{head}h = relu(linear(x, n) as fc1)\nh = relu(linear(h, n) as fc2)\nloss mse(readout(h, 3), y)\nparameterization large from sp {{ fc2.weight: init 1 }}\n"
+        ),
     );
     for rates in ["largest", "global"] {
-        let words = ["no learning rate is stable: the initialization is not", "n^1/2 at initialization, more than 1"];
+        let words =
+            ["no learning rate is stable: the initialization is not", "n^1/2 at initialization, more than 1"];
         says(&["table", &large, "-p", "large", "--rates", rates], &words);
     }
     let frozen = spec(
         "nothing-trained.mup",
         &format!("{head}param w[3, 10] frozen\nz[o] = w[o, i] * x[i]\nloss mse(z, y)\n"),
     );
-    says(&["table", &frozen, "--rates", "global"], &["every one is stable", "nothing that the logits depend on is trained"]);
+    says(
+        &["table", &frozen, "--rates", "global"],
+        &["every one is stable", "nothing that the logits depend on is trained"],
+    );
     says(&["table", MLP, "--rates", "largset"], &["largset", "similar value exists: 'largest'"]);
 }
 
@@ -214,7 +230,12 @@ fn largest_rates_are_stable() {
                     let question = Question { rates, ..Question::new(named, optimizer) };
                     let Ok(found) = network.classify_of(question) else { continue };
                     let verdict = found.verdict;
-                    assert!(found.stable || verdict == Verdict::Trivial, "{} {named} {optimizer} {rates}: {verdict}\n{:#?}", entry.display(), found.problems);
+                    assert!(
+                        found.stable || verdict == Verdict::Trivial,
+                        "{} {named} {optimizer} {rates}: {verdict}\n{:#?}",
+                        entry.display(),
+                        found.problems
+                    );
                     asked += 1;
                 }
             }

@@ -165,9 +165,9 @@ impl About<'_, '_> {
                 Some("standard parameterization leaves every learning rate constant")
             }
             LearningRates::Own | LearningRates::Largest => None,
-            LearningRates::Global => {
-                Some("all parameters share one learning rate, the largest that is stable for all of them together")
-            }
+            LearningRates::Global => Some(
+                "all parameters share one learning rate, the largest that is stable for all of them together",
+            ),
         }
     }
 

@@ -47,8 +47,10 @@ impl NoLargestRate {
             }
             NoLargestRate::Every => error("no learning rate is the largest: every one is stable")
                 .help("nothing that the logits depend on is trained; leave `--rates` out"),
-            NoLargestRate::None => error("no power of the scale symbols is a stable learning rate for all parameters")
-                .help("ask for `--rates largest`, which gives every parameter its own"),
+            NoLargestRate::None => {
+                error("no power of the scale symbols is a stable learning rate for all parameters")
+                    .help("ask for `--rates largest`, which gives every parameter its own")
+            }
         }
     }
 }

@@ -24,15 +24,12 @@ const LARGEST_DENOMINATOR: i64 = 128;
 const HALVINGS: usize = 22;
 
 /// The largest power of the scale symbols that is stable as a learning rate for all parameters; 1 where nothing grows.
-pub fn largest_global_rate(
-    calculus: &Calculus,
-    abc: &Abc,
-    plan: &Plan,
-) -> Result<Monomial, NoLargestRate> {
+pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Result<Monomial, NoLargestRate> {
     let mut rate = Monomial::one();
     let count = calculus.graph().scales.len() as u16;
     for at in 0..count {
-        let small: Monomial = (at + 1..count).map(|later| (Symbol(later), Rational::integer(-WIDEST))).collect();
+        let small: Monomial =
+            (at + 1..count).map(|later| (Symbol(later), Rational::integer(-WIDEST))).collect();
         let power = |exponent: Rational| rate.mul(&Monomial::power(Symbol(at), exponent));
         let stable = |exponent: Rational| {
             let tried = power(exponent).and_then(|rate| rate.mul(&small));

@@ -84,8 +84,7 @@ impl Parameterization {
             LearningRates::Own => {}
             LearningRates::Largest => spend(calculus, &mut abc, &self.laws, &budget)?,
             LearningRates::Global => {
-                let rate =
-                    largest_global_rate(calculus, &abc, &self.plan).map_err(Failure::NoLargestRate)?;
+                let rate = largest_global_rate(calculus, &abc, &self.plan).map_err(Failure::NoLargestRate)?;
                 abc.params.iter_mut().for_each(|scaling| scaling.learning_rate.clone_from(&rate));
             }
         }

@@ -3,8 +3,8 @@
 use crate::concrete::Target;
 use crate::dim::{Dim, Monomial};
 use crate::graph::Init;
-use crate::parameterization::{LearningRates, ScalingTable};
 use crate::parameterization::table::{MultiplierRow, ParamRow};
+use crate::parameterization::{LearningRates, ScalingTable};
 use crate::rational::Rational;
 
 /// One cell about scaling.

@@ -86,9 +86,13 @@ fn check(schema: &str, value: &Value) {
 #[test]
 fn tables_fit_their_schema() {
     for spec in [GPT2, "specs/convnet.mup", "tests/specs/lora.mup", "tests/specs/rnn.mup"] {
-        for extra in
-            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1024"], &["-p", "ntk", "--form", "symmetric"], &["-p", "depth-mup", "--form", "unit"], &["--rates", "global", "-o", "adam", "-o", "*=muon"]]
-        {
+        for extra in [
+            &["-o", "adamw"][..],
+            &["-o", "sgd", "--at", "n=1024"],
+            &["-p", "ntk", "--form", "symmetric"],
+            &["-p", "depth-mup", "--form", "unit"],
+            &["--rates", "global", "-o", "adam", "-o", "*=muon"],
+        ] {
             check("docs/table.schema.json", &json(&[&["table", spec, "-f", "json"], extra].concat()));
         }
     }
@@ -107,7 +111,7 @@ fn verdicts_fit_their_schema() {
 #[test]
 fn comparisons_fit_their_schema() {
     let compare = |spec: &str, first: &str, second: &str, extra: &[&str]| {
-        let output = mupc(&[&["compare", spec, "-p", first, "-p", second, "-f", "json"], extra].concat());
+        let mut output = mupc(&[&["compare", spec, "-p", first, "-p", second, "-f", "json"], extra].concat());
         let found: Value = serde_json::from_slice(&output.output().unwrap().stdout).unwrap();
         check("docs/compare.schema.json", &found);
         found
@@ -135,14 +139,19 @@ fn reports_of_tests_fit_their_schema() {
     check("docs/test.schema.json", &report);
     assert_eq!((&report["holds"], &report["files_without_expectations"]), (&true.into(), &1.into()));
     let keys = |report: &Value| {
-        let blocks = report["files"].as_array().unwrap().iter().flat_map(|file| file["blocks"].as_array().unwrap());
+        let blocks =
+            report["files"].as_array().unwrap().iter().flat_map(|file| file["blocks"].as_array().unwrap());
         let all = blocks.flat_map(|block| block["expectations"].as_array().unwrap());
         all.filter_map(|own| own["key"].as_str().map(String::from)).collect::<std::collections::BTreeSet<_>>()
     };
     assert!(keys(&report).len() > 5, "{:?}", keys(&report));
     let text = std::fs::read_to_string("specs/mlp.mup").unwrap();
     let wrong = super::folder("test-schema").join("wrong.mup");
-    std::fs::write(&wrong, format!("{text}expect sp with adam {{ verdict \"kernel\"\n fc1.weight: lr n, eps none }}\n")).unwrap();
+    std::fs::write(
+        &wrong,
+        format!("{text}expect sp with adam {{ verdict \"kernel\"\n fc1.weight: lr n, eps none }}\n"),
+    )
+    .unwrap();
     let output = mupc(&["test", wrong.to_str().unwrap(), "-f", "json"]).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     check("docs/test.schema.json", &report);
