@@ -31,10 +31,10 @@ use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
 use crate::optimizer::step::{Ambiguous, StepLaw, ambiguous};
 use crate::optimizer::{Decay, Plan};
-use crate::size::Size;
 use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
+use custom::Key;
 pub use form::Form;
 pub use learning_rates::LearningRates;
 use rates::Budget;
@@ -66,7 +66,7 @@ pub struct Parameterization {
     pub weight_decay: Vec<Option<Monomial>>,
     /// Parameters that no gradient reaches: any learning rate will do.
     pub untrained: Vec<ParamId>,
-    /// What the spec's own rules say of eps and weight decay.
+    /// What the spec's own rules say of parameters.
     pub written: custom::Written,
 }
 
@@ -142,17 +142,10 @@ fn complete(
 ) -> Parameterization {
     let gradients = rates::entry_gradients(calculus, &abc, &laws, budget);
     let trained = |param: ParamId| !calculus.graph().param(param).frozen;
-    let (mut epsilon, mut untrained) = (Vec::new(), Vec::new());
-    for (id, _) in calculus.graph().param_ids() {
-        let gradient = gradients[id.index()].power().filter(|_| trained(id));
-        let weight = &abc.params[id.index()].init_std;
-        epsilon.push(gradient.and_then(|gradient| laws[id.index()].epsilon(gradient, weight)));
-        if trained(id) && gradients[id.index()] == Size::Zero {
-            untrained.push(id);
-        }
-    }
+    let ids = || calculus.graph().param_ids().map(|(id, _)| id);
+    let untrained = ids().filter(|id| trained(*id) && gradients[id.index()].is_zero()).collect();
     let gradient = gradients.iter().map(|size| size.power().cloned()).collect();
-    let found = Parameterization {
+    let mut found = Parameterization {
         scheme,
         plan,
         rates: LearningRates::Own,
@@ -160,12 +153,13 @@ fn complete(
         decay: Decay::default(),
         form: Form::Native,
         abc: Rc::new(abc),
-        epsilon,
+        epsilon: Vec::new(),
         gradient,
         weight_decay: Vec::new(),
         untrained,
         written: custom::Written::default(),
     };
+    found.epsilon = ids().map(|id| found.derived_epsilon(id).filter(|_| trained(id))).collect();
     found.with_decay(calculus, Decay::default())
 }
 
@@ -174,24 +168,35 @@ impl Parameterization {
     pub fn with_decay(mut self, calculus: &Calculus, decay: Decay) -> Parameterization {
         self.decay = decay;
         let own = |(id, param): (ParamId, &crate::graph::Param)| {
-            if param.frozen { None } else { self.decay_of(id) }
+            if param.frozen { None } else { self.derived_decay(id) }
         };
         self.weight_decay = calculus.graph().param_ids().map(own).collect();
         self.with_written()
     }
 
+    /// Lets the rules of the spec say eps and weight decay, where there are such.
     fn with_written(mut self) -> Parameterization {
-        for (id, power) in &self.written.epsilon {
-            self.epsilon[id.index()] = Some(power.clone());
-        }
-        for (id, power) in &self.written.decay {
-            self.weight_decay[id.index()] = Some(power.clone());
+        for ((id, key), power) in &self.written {
+            let own = match key {
+                Key::Epsilon => &mut self.epsilon[id.index()],
+                Key::Decay => &mut self.weight_decay[id.index()],
+                Key::Multiplier | Key::Init | Key::Rate => continue,
+            };
+            if let Some(own) = own {
+                own.clone_from(power);
+            }
         }
         self
     }
 
+    /// What eps must be like: what the optimizer adds it to. None without a gradient or where there is no eps.
+    pub fn derived_epsilon(&self, id: ParamId) -> Option<Monomial> {
+        let gradient = self.gradient[id.index()].as_ref()?;
+        self.laws[id.index()].epsilon(gradient, &self.abc.params[id.index()].init_std)
+    }
+
     /// The power that keeps the effect of decay on a parameter: one over the rate, nothing, or gradient over weight.
-    fn decay_of(&self, id: ParamId) -> Option<Monomial> {
+    pub fn derived_decay(&self, id: ParamId) -> Option<Monomial> {
         let (scaling, law) = (&self.abc.params[id.index()], &self.laws[id.index()]);
         match self.decay {
             Decay::Independent => Some(Monomial::one()),

@@ -16,6 +16,7 @@ use crate::graph::Graph;
 use crate::network::{Network, Question};
 use crate::optimizer::{Decay, Optimizer, Plan};
 use crate::parameterization::pattern::matching;
+use crate::parameterization::scheme::NoScheme;
 use crate::parameterization::{Form, LearningRates, Named, Scheme};
 use crate::rational::Rational;
 use crate::size::change::{Alignment, Convention, Readout};
@@ -168,7 +169,7 @@ impl Terms {
     /// The question about one parameterization.
     pub fn question(&self, graph: &Graph, name: &str) -> Result<Question, Failure> {
         let name = name_in_file(name)?;
-        let mut scheme = Scheme::find(graph, &name).ok_or_else(|| unknown(graph, &name))?;
+        let mut scheme = Scheme::find(graph, &name).map_err(|error| unknown(graph, &error))?;
         scheme.alpha = self.alpha.or(scheme.alpha);
         let own = scheme.custom.as_ref().and_then(|custom| custom.optimizer.as_ref());
         let own =
@@ -417,9 +418,10 @@ pub struct CompletionsArguments {
     pub shell: clap_complete::Shell,
 }
 
-fn unknown(graph: &Graph, name: &str) -> Failure {
+fn unknown(graph: &Graph, error: &NoScheme) -> Failure {
+    let Some(name) = error.missing() else { return Failure::new(error.to_string()) };
     let known = Scheme::names(graph);
-    let message = format!("unknown parameterization `{name}`; known are {}", known.join(", "));
+    let message = format!("{error}; known are {}", known.join(", "));
     Failure::Other(message, did_you_mean(name, known.iter().copied()))
 }
 

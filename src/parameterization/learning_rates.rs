@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::custom::Key;
 use super::global::largest_global_rate;
 use super::rates::{Budget, spend};
 use super::verdict::{Problem, at_init};
@@ -89,7 +90,9 @@ impl Parameterization {
             }
         }
         let found = complete(calculus, self.scheme, self.plan, self.laws, abc, &budget);
-        let found = Parameterization { rates, written: self.written, ..found };
+        let mut written = self.written;
+        written.retain(|(_, key), _| *key != Key::Rate);
+        let found = Parameterization { rates, written, ..found };
         Ok(found.with_decay(calculus, self.decay))
     }
 }

@@ -69,6 +69,7 @@ fn mark(difference: Option<&Difference>) -> &'static str {
         Some(Difference::Initial(_)) => "<- starts differently",
         Some(Difference::Step(_)) => "<- moves differently",
         Some(Difference::Epsilon(_)) => "<- eps differs",
+        Some(Difference::Decay(_)) => "<- decays differently",
         Some(Difference::Optimizer) => "<- another optimizer",
         Some(Difference::Unknown) => "<- does not fit",
     }
@@ -112,6 +113,7 @@ pub fn json(found: &Comparison) -> Value {
         Difference::Initial(factor) => json!({"kind": "initial", "factor": power(factor)}),
         Difference::Step(factor) => json!({"kind": "step", "factor": power(factor)}),
         Difference::Epsilon(factor) => json!({"kind": "epsilon", "factor": power(factor)}),
+        Difference::Decay(factor) => json!({"kind": "decay", "factor": power(factor)}),
         Difference::Optimizer => json!({"kind": "optimizer", "factor": null}),
         Difference::Unknown => json!({"kind": "unknown", "factor": null}),
     };
