@@ -121,7 +121,7 @@ fn comparisons_fit_their_schema() {
     for (spec, first, second, extra) in [
         ("specs/mlp.mup", "mup", "ntk", &["-o", "sgd"][..]),
         ("specs/mlp.mup", "mup", "sp", &["--rates", "largest"]),
-        (GPT2, "mup", "complete-p", &["--alignment", "none"]),
+        (GPT2, "mup", "complete-p", &["--readout", "loose"]),
         ("specs/lora-gpt2.mup", "sp", "mean-field", &["-o", "muon"]),
         ("specs/audits/table.mup", "table_mup", "mended_mup_adam", &[]),
     ] {
