@@ -11,7 +11,9 @@ use crate::optimizer::{Decay, Plan};
 use crate::parameterization::compare::Comparison;
 use crate::parameterization::expectation::{self, Checked, subject};
 use crate::parameterization::findings::Findings;
-use crate::parameterization::{Failure, Form, Parameterization, ScalingTable, Scheme, parameterize};
+use crate::parameterization::{
+    Failure, Form, LearningRates, Parameterization, ScalingTable, Scheme, parameterize,
+};
 use crate::prelude;
 use crate::size::analysis::Calculus;
 use crate::size::change::Convention;
@@ -25,6 +27,8 @@ pub struct Question {
     pub scheme: Scheme,
     /// For which optimizers.
     pub plan: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// How weight decay acts.
     pub decay: Decay,
     /// On what the literature splits.
@@ -39,6 +43,7 @@ impl Question {
         Question {
             scheme: scheme.into(),
             plan: plan.into(),
+            rates: LearningRates::default(),
             decay: Decay::default(),
             convention: Convention::default(),
             form: Form::default(),
@@ -83,8 +88,9 @@ impl Network {
     }
 
     fn answer(&self, calculus: &Calculus, question: &Question) -> Result<Parameterization, Diagnostics> {
-        let found = parameterize(calculus, question.scheme.clone(), question.plan.clone());
-        let found = found.map_err(|failure| self.failed(&failure))?;
+        let found = parameterize(calculus, question.scheme.clone(), question.plan.clone())
+            .and_then(|found| found.with_rates(calculus, question.rates))
+            .map_err(|failure| self.failed(&failure))?;
         Ok(question.form.apply(calculus, &found.with_decay(calculus, question.decay)))
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use common::analyzed::{Analyzed, analyzed, calculus, spec};
 use mupc::graph::{Init, ParamId};
 use mupc::optimizer::Optimizer;
+use mupc::parameterization::verdict::Verdict;
 use mupc::parameterization::{Named, Parameterization};
 use mupc::rational::Rational;
 use mupc::shape::Site;
@@ -267,4 +268,42 @@ fn a_finite_code_before_a_normalization_is_maximal() {
     let table = network.table(mupc::Named::Mup, mupc::Optimizer::Adam).unwrap();
     assert!(table.notes.is_empty(), "{table}");
     assert!(network.classify(mupc::Named::Mup, mupc::Optimizer::Adam).unwrap().learns_features());
+}
+
+/// Groups of queries that share keys and values, with a number g of groups that grows slower than n. By hand: query, key and value end in M = g of N = n
+/// units, so s = n^-1/2 (g/n)^1/2 and the values are (g/n)^1/2; the output map starts from g and ends in n, s = g^-1/2.
+#[test]
+fn grouped_queries_with_growing_groups() {
+    let text = "scale n = 512, g = 4
+        dim head = 64, seq = 16
+        input x[seq, n]
+        target y[seq] in 100
+        param wq[g, 8, head, n], wk[g, head, n], wv[g, head, n], wo[n, g, 8, head]
+        q[s, k, r, h] = wq[k, r, h, d] * x[s, d]
+        key[s, k, h] = wk[k, h, d] * x[s, d]
+        v[s, k, h] = wv[k, h, d] * x[s, d]
+        a[k, r, s, u] = q[s, k, r, h] * key[u, k, h]
+        p[k, r, s, u] = softmax(a[k, r, s, u], over u)
+        o[s, k, r, h] = p[k, r, s, u] * v[u, k, h]
+        z[s, d] = wo[d, k, r, h] * o[s, k, r, h]
+        loss mean(cross_entropy(readout(z, 100), y))";
+    let calculus = calculus(text);
+    for (optimizer, inner, outer) in [
+        (Optimizer::Adam, "n^-1", "g^-1"),
+        (Optimizer::Sgd, "n^-1 g", "n g^-1"),
+        (Optimizer::Muon, "n^-1/2 g^1/2", "n^1/2 g^-1/2"),
+    ] {
+        let found = analyzed(&calculus, Named::Mup, optimizer);
+        for path in ["wq", "wk", "wv"] {
+            assert_eq!(found.row(path), ["1", "n^-1 g^1/2", inner], "{path} {optimizer}");
+        }
+        assert_eq!(found.row("wo"), ["1", "g^-1/2", outer], "{optimizer}");
+        assert_eq!((found.initial("a").as_str(), found.initial("z").as_str()), ("n^-1 g", "n^-1/2 g^1/2"));
+        assert_eq!(found.class.verdict, Verdict::FeatureLearning, "{optimizer}");
+        // Queries and keys are a saddle for gradient descent: each one's gradient is as small as the other.
+        let small = if optimizer == Optimizer::Sgd { "n^-1/2 g^1/2" } else { "1" };
+        for (path, update) in [("wq", small), ("wk", small), ("wv", "1"), ("wo", "1")] {
+            assert_eq!(found.size(&found.judged(path).update), update, "{path} {optimizer}");
+        }
+    }
 }
