@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
+use super::check::{CheckArguments, EXAMPLES};
 use super::failure::Failure;
 use super::files::{compile_for, name_in_file};
 use crate::diagnostic::{did_you_mean, nearest};
@@ -55,6 +56,9 @@ pub enum Task {
     /// Decide whether two parameterizations are the same up to gauge, and where they first differ; 1 if they differ.
     #[command(after_help = COMPARE)]
     Compare(CompareArguments),
+    /// Train the network at several sizes and hold every predicted exponent against what is measured; 1 if one is refuted.
+    #[command(after_help = EXAMPLES)]
+    Check(CheckArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),
