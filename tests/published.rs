@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::analyzed::{Analyzed, analyzed, calculus, spec, specs};
+use common::analyzed::{Analyzed, analyzed, calculus, published, spec};
 use mupc::concrete::Target;
 use mupc::dim::Monomial;
 use mupc::optimizer::Optimizer;
@@ -339,16 +339,10 @@ fn median_slope(x: &[f64], y: &[f64]) -> f64 {
     slopes[slopes.len() / 2]
 }
 
-/// The published networks, as opposed to the small specs of the tests.
-fn networks() -> Vec<(String, String)> {
-    let small = |name: &str| std::path::Path::new("tests/specs").join(format!("{name}.mup")).exists();
-    specs().into_iter().filter(|(name, _)| !small(name)).collect()
-}
-
 #[test]
 fn maximal_update_learns_features_with_every_parameter() {
-    assert_eq!(networks().len(), 23);
-    for (name, text) in networks() {
+    assert_eq!(published().len(), 23);
+    for (name, text) in published() {
         let calculus = calculus(&text);
         for optimizer in BOTH {
             let found = analyzed(&calculus, Named::Mup, optimizer);
@@ -400,7 +394,7 @@ fn a_readout_of_zeros_lets_features_move() {
 #[test]
 fn the_neural_tangent_parameterization_is_a_kernel() {
     let exempt = |name: &str| is_tied(name) || NARROW.contains(&name) || name == "dit-b2";
-    for (name, text) in networks().into_iter().filter(|(name, _)| !exempt(name)) {
+    for (name, text) in published().into_iter().filter(|(name, _)| !exempt(name)) {
         let calculus = calculus(&text);
         for optimizer in BOTH {
             let found = analyzed(&calculus, Named::Ntk, optimizer);
@@ -417,7 +411,7 @@ fn the_neural_tangent_parameterization_is_a_kernel() {
 
 #[test]
 fn the_standard_parameterization_is_unstable_with_adam() {
-    for (name, text) in networks().into_iter().filter(|(name, _)| !is_tied(name)) {
+    for (name, text) in published().into_iter().filter(|(name, _)| !is_tied(name)) {
         let calculus = calculus(&text);
         let found = analyzed(&calculus, Named::Sp, Optimizer::Adam);
         assert_eq!(found.class.verdict, Verdict::UnstableInTraining, "{name}");
