@@ -9,14 +9,15 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::analyzed::{Analyzed, analyzed, calculus, published};
-use mupc::dim::Dim;
+use mupc::dim::{Dim, Symbol};
 use mupc::graph::{Graph, Init, Op, Param, ParamId};
 use mupc::optimizer::Optimizer;
-use mupc::parameterization::verdict::Verdict;
-use mupc::parameterization::{Named, Parameterization};
+use mupc::parameterization::verdict::{Verdict, classify};
+use mupc::parameterization::{Named, Parameterization, Scheme, parameterize};
 use mupc::rational::Rational;
 use mupc::shape::Site;
 use mupc::size::Size;
+use mupc::size::analysis::{Calculus, analyze};
 
 /// One row of a comment.
 #[derive(Debug)]
@@ -86,7 +87,9 @@ fn power(cell: &str) -> Rational {
     match cell.split_once('n') {
         Some(("1/", "")) => Rational::integer(-1),
         Some((front, "")) if is_factor(front) => Rational::ONE,
-        Some((front, back)) if is_factor(front) && back.strip_prefix('/').is_some_and(is_number) => Rational::ONE,
+        Some((front, back)) if is_factor(front) && back.strip_prefix('/').is_some_and(is_number) => {
+            Rational::ONE
+        }
         Some(("", back)) if back.starts_with('^') => back[1..].parse().unwrap(),
         _ => panic!("unknown cell `{cell}`"),
     }
@@ -208,6 +211,76 @@ fn check(name: &str, text: &str) -> usize {
 fn every_cell_of_every_table() {
     let cells: usize = published().iter().map(|(name, text)| check(name, text)).sum();
     assert!(cells > 2000, "only {cells} cells");
+}
+
+/// The powers of L in Adam's rate and in SGD's, for a residual multiplier L^-alpha.
+type InDepth = fn(Rational) -> [Rational; 2];
+
+/// Weights of a block, if nothing else is said: L^(alpha - 1) and L^(2 alpha - 1).
+const IN_BLOCKS: InDepth = |alpha| {
+    let below = alpha.sub(Rational::ONE).unwrap();
+    [below, below.add(alpha).unwrap()]
+};
+
+/// Behind a factor that starts at zero and grows to L^(alpha - 1): nothing and L.
+const BEHIND_ZEROS: InDepth = |_| [Rational::ZERO, Rational::ONE];
+
+/// A table that all blocks read: L^(alpha - 1), and L^(2 alpha - 2) for a gradient from all of them.
+const READ_BY_ALL: InDepth = |alpha| {
+    let below = alpha.sub(Rational::ONE).unwrap();
+    [below, below.add(below).unwrap()]
+};
+
+/// What the comments say of single parameters.
+const IN_DEPTH: [(&str, &str, InDepth); 5] = [
+    ("lora-gpt2", "h.attn.*.down", BEHIND_ZEROS),
+    ("dit-b2", "block.{shift,stretch}_*", BEHIND_ZEROS),
+    ("dit-b2", "block.{attn,mlp}.*", BEHIND_ZEROS),
+    ("t5-small", "near", READ_BY_ALL),
+    ("t5-small", "ago", READ_BY_ALL),
+];
+
+/// What a comment says of a parameter in L.
+fn in_depth(name: &str, graph: &Graph, param: &Param, alpha: Rational) -> [Rational; 2] {
+    let about = |entry: &&(&str, &str, InDepth)| {
+        entry.0 == name && expanded(entry.1).iter().any(|pattern| fits(pattern, &param.path))
+    };
+    match (IN_DEPTH.iter().find(about), graph.block_of(param.scope)) {
+        (Some((_, _, rule)), _) => rule(alpha),
+        (None, Some(_)) => IN_BLOCKS(alpha),
+        (None, None) => [Rational::ZERO; 2],
+    }
+}
+
+#[test]
+fn every_power_of_the_depth() {
+    let mut deep = Vec::new();
+    for (name, text) in published() {
+        let network = mupc::compile(&text).unwrap();
+        let calculus = Calculus::deep(&network.graph);
+        if calculus.repetitions.streams.branches.is_empty() {
+            continue;
+        }
+        for alpha in [(1, 2), (3, 4), (1, 1)].map(|(a, b)| Rational::new(a, b).unwrap()) {
+            for (at, optimizer) in [Optimizer::Adam, Optimizer::Sgd].into_iter().enumerate() {
+                let place = format!("{name} {optimizer} alpha = {alpha}");
+                let table =
+                    parameterize(&calculus, Scheme::from(Named::Mup).with_alpha(alpha), optimizer).unwrap();
+                for (id, param) in network.graph.param_ids().filter(|(_, param)| !param.frozen) {
+                    let found = table.abc.params[id.index()].learning_rate.exponent(Symbol(1));
+                    let expected = in_depth(&name, &network.graph, param, alpha)[at];
+                    assert_eq!(found, expected, "{place}: {}", param.path);
+                }
+                let sizes = analyze(&calculus, table.abc.clone(), table.plan.clone());
+                let saddle = name == "lora-gpt2" && optimizer == Optimizer::Sgd;
+                let expected = if saddle { Verdict::Trivial } else { Verdict::FeatureLearning };
+                assert_eq!(classify(&calculus, &sizes).verdict, expected, "{place}");
+            }
+        }
+        deep.push(name);
+    }
+    let expected = "deepseek-mla dit-b2 gpt2 llama3-8b lora-gpt2 mamba-130m mixtral-8x7b mlp-mixer-b16 resmlp t5-small vit-b16";
+    assert_eq!(deep.join(" "), expected);
 }
 
 /// One hidden layer of width n, and a map to three numbers whose entries start as `init` says.

@@ -445,6 +445,7 @@ fn published_numbers_of_parameters() {
         ("lstm-zaremba", 19_775_200),
         ("mamba-130m", 129_135_360),
         ("t5-small", 60_506_624),
+        ("unet", 31_030_658),
     ] {
         let calculus = calculus(&spec(name));
         let graph = calculus.graph();

@@ -41,12 +41,7 @@ impl Afforded {
 
 /// The change that every tensor can afford, where tensors have become as large as `reached`; `None` for tensors that the logits do not
 /// depend on.
-fn affordable(
-    calculus: &Calculus,
-    abc: &Abc,
-    initial: &[Size],
-    reached: &[Size],
-) -> Vec<Option<Afforded>> {
+fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size], reached: &[Size]) -> Vec<Option<Afforded>> {
     let graph = calculus.graph();
     let nothing = vec![Size::Zero; graph.params.len()];
     let one = || Afforded::both(Size::one());
