@@ -446,6 +446,10 @@ fn published_numbers_of_parameters() {
         ("mamba-130m", 129_135_360),
         ("t5-small", 60_506_624),
         ("unet", 31_030_658),
+        ("convnet", 1_369_738),
+        ("bert-base", 110_106_428),
+        ("vit-b16", 86_567_656),
+        ("llama3-8b", 8_030_261_248),
     ] {
         let calculus = calculus(&spec(name));
         let graph = calculus.graph();
