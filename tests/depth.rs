@@ -408,3 +408,43 @@ fn a_tensor_that_every_repetition_reads() {
         assert_eq!(class.verdict, Verdict::FeatureLearning, "{optimizer}: {:?}", class.problems);
     }
 }
+
+/// A factor that vanishes only at initialization and then follows the stream (a narrow key, a code of the input) is 1 in training: what it
+/// multiplies may move as little as everything else in the block. A factor of zeros grows by its own steps only, to L^(alpha - 1).
+#[test]
+fn factors_that_vanish_at_the_start() {
+    for (init, rates) in [("", ["n^-1 L^-1/2", "1"]), (" = 0", ["n^-1", "L"])] {
+        let network = residual(&format!(
+            "z = layer_norm(x)  param wide[n, 3, n], narrow[3, n]{init}
+             q[i, k] = wide[i, k, j] * z[j]  c[k] = narrow[k, j] * z[j]
+             y[i] = q[i, k] * c[k]  x += y"
+        ));
+        let calculus = Calculus::deep(&network.graph);
+        for (optimizer, rate) in [Optimizer::Adam, Optimizer::Sgd].into_iter().zip(rates) {
+            let found = parameterize(&calculus, Named::DepthMup, optimizer).unwrap();
+            assert_eq!(
+                text(&network, &scaling(&network, &found, "block.wide")[0]),
+                rate,
+                "{init} {optimizer}"
+            );
+            let class = classify(&calculus, &analyze(&calculus, found.abc.clone(), optimizer));
+            assert_eq!(class.verdict, Verdict::FeatureLearning, "{init} {optimizer}: {:?}", class.problems);
+        }
+    }
+}
+
+/// Under a smaller multiplier than CompleteP's the readers' initial weights pass back L^(1/2 - alpha), and their changes L^(1 - alpha)
+/// times L^(alpha - 1): the encoder trains like the decoder at every alpha.
+#[test]
+fn a_tensor_that_every_repetition_reads_at_any_alpha() {
+    let network = network(&spec("t5-small"));
+    let calculus = Calculus::deep(&network.graph);
+    for alpha in quarters(2..=4) {
+        let found = parameterize(&calculus, scheme(alpha), Optimizer::Sgd).unwrap();
+        let rate = |path: &str| scaling(&network, &found, path)[0].clone();
+        for tail in ["norm_1.gain", "attention.query.weight", "mlp.up.weight"] {
+            assert_eq!(rate(&format!("encoder.{tail}")), rate(&format!("decoder.{tail}")), "{alpha} {tail}");
+        }
+        assert_eq!(text(&network, &rate("wte")), "n", "{alpha}");
+    }
+}

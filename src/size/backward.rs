@@ -104,13 +104,13 @@ impl Backward<'_, '_> {
 
     /// The rule of one operand of one node: the terms of its gradient. `steps` are the changes of the parameters so far.
     pub fn rule(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
-        let times = self.repetitions.of_gradient(self.shaped, id, at, self.when == When::Training);
-        match times.is_one() {
+        let times = |in_training| {
+            (Quantity::Repetitions, self.repetitions.of_gradient(self.shaped, id, at, in_training))
+        };
+        let (alike, each) = (times(self.when == When::Training), times(false));
+        match alike.1.is_one() {
             true => self.once(id, at, gradients, steps, terms),
-            false => {
-                let factor = (Quantity::Repetitions, times);
-                self.once(id, at, gradients, steps, &mut Times { factor, terms });
-            }
+            false => self.once(id, at, gradients, steps, &mut Times { alike, each, terms }),
         }
     }
 
@@ -274,13 +274,17 @@ impl Backward<'_, '_> {
 
 /// Terms that occur in every repetition.
 struct Times<'t, T> {
-    factor: Factor,
+    /// How they add up.
+    alike: Factor,
+    /// How those add up that come through the initial weights of every repetition.
+    each: Factor,
     terms: &'t mut T,
 }
 
 impl<T: Terms> Terms for Times<'_, T> {
     fn term(&mut self, rule: Rule, factors: &[Factor]) {
-        let mut all: SmallVec<[Factor; 5]> = smallvec![self.factor.clone()];
+        let times = if rule == Rule::AlignedBackward { &self.each } else { &self.alike };
+        let mut all: SmallVec<[Factor; 5]> = smallvec![times.clone()];
         all.extend(factors.iter().cloned());
         self.terms.term(rule, &all);
     }

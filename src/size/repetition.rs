@@ -62,7 +62,7 @@ impl Repetitions {
 
     /// By how much more the gradient of an operand of a node is than that of one repetition: where repetitions share a weight, read the
     /// same tensor from outside, or branch off a stream. In training the weights' own changes pass gradients to a tensor from outside the same way
-    /// in all repetitions; on a stream the identity passes more than they do.
+    /// in all repetitions (their initial values do not: [`super::backward`]); on a stream the identity passes more than they do.
     pub fn of_gradient(&self, shaped: &Shaped, id: NodeId, at: usize, in_training: bool) -> Size {
         if self.times.is_empty() {
             return Size::one();
