@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::analyzed::{Analyzed, analyzed, calculus, power, published, spec, specs};
+use common::analyzed::{Analyzed, analyzed, calculus, power, published, spec};
 use mupc::concrete::Target;
 use mupc::dim::Monomial;
 use mupc::optimizer::Optimizer;

@@ -166,7 +166,8 @@ impl Comparison<'_, '_> {
         if !self.has(0, at, value) {
             return found;
         }
-        let mut add = |kind, size: &Size, reading| found.push(self.finding(label, at, kind, size, reading, at));
+        let mut add =
+            |kind, size: &Size, reading| found.push(self.finding(label, at, kind, size, reading, at));
         add((Quantity::Value, 0), &self.realized.initial[at], (value, None));
         let trained = self.has(0, at, gradient);
         if trained {
@@ -182,6 +183,11 @@ impl Comparison<'_, '_> {
             add((Quantity::GradientChange, step), &moment.gradient_change[at], (parts, Some(gradient)));
             if self.has(step, at, |moment| &moment.update) {
                 add((Quantity::Update, step), &moment.update[at], (|moment| &moment.update, Some(value)));
+            }
+            // Where a weight is only added or looked up, nothing is propagated by it.
+            if matches!(self.calculus.graph().node(id).op, Op::Contract { .. })
+                && self.has(step, at, |moment| &moment.propagation)
+            {
                 let propagation: Reading = |moment| &moment.propagation;
                 add((Quantity::Propagation, step), &moment.propagation[at], (propagation, Some(value)));
             }
@@ -193,14 +199,23 @@ impl Comparison<'_, '_> {
         let graph = self.calculus.graph();
         let mut found = Vec::new();
         for id in graph.ids() {
-            let Some(param) = graph.as_param(id).filter(|param| !graph.param(*param).frozen) else { continue };
+            let Some(param) = graph.as_param(id).filter(|param| !graph.param(*param).frozen) else {
+                continue;
+            };
             let (order, at) = (id.index(), param.index());
             let path = &graph.param(param).path;
             let entries: Reading = |moment| &moment.entries;
             if !self.has(0, at, entries) {
                 continue;
             }
-            found.push(self.finding(path, order, (Quantity::Entries, 0), &self.realized.initial[order], (entries, None), at));
+            found.push(self.finding(
+                path,
+                order,
+                (Quantity::Entries, 0),
+                &self.realized.initial[order],
+                (entries, None),
+                at,
+            ));
             for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
                 let Some(moment) = self.realized.steps.get(step - 1) else { continue };
                 let kind = (Quantity::EntryChange, step);
@@ -255,15 +270,27 @@ impl Comparison<'_, '_> {
                 let ratio = moment.alignment.get(site.node.index()).copied().flatten()?;
                 Some(ratio.ln() / length.ln())
             };
-            let found: Vec<f64> = self.runs.iter().filter(|run| run.place == place).filter_map(exponent).collect();
+            let found: Vec<f64> =
+                self.runs.iter().filter(|run| run.place == place).filter_map(exponent).collect();
             let mean = found.iter().sum::<f64>() / found.len() as f64;
-            let (low, high) = (found.iter().copied().fold(f64::NAN, f64::min), found.iter().copied().fold(f64::NAN, f64::max));
+            let (low, high) = (
+                found.iter().copied().fold(f64::NAN, f64::min),
+                found.iter().copied().fold(f64::NAN, f64::max),
+            );
             let (assumed, value) = match self.calculus.convention.alignment {
                 Convention::Full => ("1", 1.0),
                 Convention::None => ("1/2", 0.5),
             };
             let site = self.calculus.graph().param(site.param).path.clone();
-            let alignment = Alignment { site, step: last, measured: mean, low, high, assumed: assumed.to_string(), value };
+            let alignment = Alignment {
+                site,
+                step: last,
+                measured: mean,
+                low,
+                high,
+                assumed: assumed.to_string(),
+                value,
+            };
             (!found.is_empty() && length > 1.0).then_some(alignment)
         };
         sites.filter_map(row).collect()

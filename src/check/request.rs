@@ -53,7 +53,9 @@ pub enum RequestError {
     #[error("{0}")]
     Data(#[from] BindError),
     /// More memory than there may be.
-    #[error("one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values or lengths")]
+    #[error(
+        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values or lengths"
+    )]
     Memory {
         /// The symbol.
         symbol: String,
@@ -126,8 +128,11 @@ impl Request {
             let values = self.values_at(*value);
             let numbers = setting(&calculus, found, &base, &values, &self.chosen);
             let program = build(graph, &values, self.batch, &numbers, Purpose::Observation);
-            let program =
-                program.map_err(|error| RequestError::Build { symbol: symbol.clone(), value: *value, error })?;
+            let program = program.map_err(|error| RequestError::Build {
+                symbol: symbol.clone(),
+                value: *value,
+                error,
+            })?;
             let bytes = bytes(&program);
             if bytes > self.course.memory {
                 let [needed, allowed] = [bytes, self.course.memory].map(readable);

@@ -101,8 +101,9 @@ pub fn run_all(
 ) -> Result<Vec<Measured>, ThreadPoolBuildError> {
     let pool = ThreadPoolBuilder::new().num_threads(course.threads).build()?;
     let room = Room { free: Mutex::new(course.memory), freed: Condvar::new() };
-    let mut jobs: Vec<(usize, u64)> =
-        (0..prepared.networks.len()).flat_map(|place| course.seeds.iter().map(move |seed| (place, *seed))).collect();
+    let mut jobs: Vec<(usize, u64)> = (0..prepared.networks.len())
+        .flat_map(|place| course.seeds.iter().map(move |seed| (place, *seed)))
+        .collect();
     jobs.sort_by_key(|(place, seed)| (std::cmp::Reverse(prepared.networks[*place].bytes), *seed));
     let found = Mutex::new(Vec::new());
     let jobs = Mutex::new(jobs.into_iter());

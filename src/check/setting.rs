@@ -118,7 +118,9 @@ fn base_std(calculus: &Calculus, param: ParamId, base: &[Rational]) -> f64 {
 fn base_front(calculus: &Calculus, id: NodeId, base: &[Rational]) -> f64 {
     let graph = calculus.graph();
     let node = graph.node(id);
-    let Op::Contract { einsum, multiplier: Multiplier::Free | Multiplier::Hole } = &node.op else { return 1.0 };
+    let Op::Contract { einsum, multiplier: Multiplier::Free | Multiplier::Hole } = &node.op else {
+        return 1.0;
+    };
     let site = (0..node.operands.len()).any(|operand| calculus.shaped.site_at(id, operand).is_some());
     let activations = node.operands.iter().all(|own| calculus.shaped.view_of[own.index()].is_none());
     if node.operands.len() < 2 || site || !activations || !is_random(calculus, id) {
@@ -150,7 +152,9 @@ fn is_score(graph: &Graph, id: NodeId) -> bool {
     let mut users = graph.consumers(id).peekable();
     let shares = |(user, _): (NodeId, usize)| match &graph.node(user).op {
         Op::Softmax { log: false, .. } => true,
-        Op::Add(_) | Op::Scale(_) | Op::Gate(_) | Op::Split { .. } | Op::Merge { .. } => is_score(graph, user),
+        Op::Add(_) | Op::Scale(_) | Op::Gate(_) | Op::Split { .. } | Op::Merge { .. } => {
+            is_score(graph, user)
+        }
         _ => false,
     };
     users.peek().is_some() && users.all(shares)
@@ -162,4 +166,3 @@ pub fn values(graph: &Graph, replaced: &[(usize, i64)]) -> Vec<Rational> {
     replaced.iter().for_each(|(at, value)| values[*at] = Rational::integer(*value));
     values
 }
-

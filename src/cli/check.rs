@@ -30,7 +30,9 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     record.seconds = progress.end();
     record.command = args.command();
     let text = match args.json {
-        true => format!("{:#}\n", serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()))?),
+        true => {
+            format!("{:#}\n", serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()))?)
+        }
         false => text(&record, args.all),
     };
     Ok(Answer { status: Status::of(!record.is_refuted()), ..Answer::text(text) })
@@ -39,7 +41,11 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
 fn text(record: &Record, all: bool) -> String {
     let mut out = String::new();
     let verdict = &record.verdict;
-    let _ = writeln!(out, "{} agree, {} above, {} below, {} unmeasured; {:.1} s", verdict.agrees, verdict.above, verdict.below, verdict.unmeasured, record.seconds);
+    let _ = writeln!(
+        out,
+        "{} agree, {} above, {} below, {} unmeasured; {:.1} s",
+        verdict.agrees, verdict.above, verdict.below, verdict.unmeasured, record.seconds
+    );
     for finding in record.findings.iter().filter(|finding| all || finding.verdict != Verdict::Agrees) {
         let predicted = match &finding.predicted {
             Predicted::Zero => "0".to_string(),
@@ -50,7 +56,15 @@ fn text(record: &Record, all: bool) -> String {
             let local: Vec<String> = fit.local.iter().map(|slope| format!("{slope:.2}")).collect();
             format!("{:.2} [{:.2}, {:.2}] {}", fit.exponent, fit.low, fit.high, local.join(" "))
         });
-        let _ = writeln!(out, "{:11} {:28} {:18} t={:<2} predicted {predicted:5} measured {measured} {}", finding.verdict.name(), finding.subject, finding.quantity.name(), finding.step, finding.reason.as_deref().unwrap_or(""));
+        let _ = writeln!(
+            out,
+            "{:11} {:28} {:18} t={:<2} predicted {predicted:5} measured {measured} {}",
+            finding.verdict.name(),
+            finding.subject,
+            finding.quantity.name(),
+            finding.step,
+            finding.reason.as_deref().unwrap_or("")
+        );
     }
     out
 }

@@ -82,13 +82,21 @@ impl Contraction {
         };
         let plans = [plan(&sums[0]), plan(&sums[1])];
         let [first, second] = plans;
-        let (out_tensor, left_tensor, right_tensor) = if cost(&second) < cost(&first) { second } else { first };
+        let (out_tensor, left_tensor, right_tensor) =
+            if cost(&second) < cost(&first) { second } else { first };
         let moves = |axes: &Axes, tensor: &Tensor, size: usize| block_strides(axes, tensor, &blocks, size);
-        let steps =
-            [moves(out, &out_tensor, m * n), moves(left, &left_tensor, m * k), moves(right, &right_tensor, k * n)];
-        let axes = blocks.iter().enumerate().map(|(at, (_, length))| (*length, [steps[0][at], steps[1][at], steps[2][at]]));
+        let steps = [
+            moves(out, &out_tensor, m * n),
+            moves(left, &left_tensor, m * k),
+            moves(right, &right_tensor, k * n),
+        ];
+        let axes = blocks
+            .iter()
+            .enumerate()
+            .map(|(at, (_, length))| (*length, [steps[0][at], steps[1][at], steps[2][at]]));
         let blocks = Nest::new(axes, [0; 3]);
-        let matrices = Matrices { size: (m, n, k), blocks, out: out_tensor, left: left_tensor, right: right_tensor };
+        let matrices =
+            Matrices { size: (m, n, k), blocks, out: out_tensor, left: left_tensor, right: right_tensor };
         Contraction { how: How::Matrices(Box::new(matrices)), length }
     }
 
@@ -135,7 +143,9 @@ impl Contraction {
 /// All three tensors walked together.
 fn loops(left: &Axes, right: &Axes, out: &Axes) -> Nest<3> {
     let mut labels: Axes = out.clone();
-    labels.extend(left.iter().chain(right).filter(|(label, _)| !out.iter().any(|(own, _)| own == label)).copied());
+    labels.extend(
+        left.iter().chain(right).filter(|(label, _)| !out.iter().any(|(own, _)| own == label)).copied(),
+    );
     labels.dedup_by_key(|(label, _)| *label);
     let mut seen: SmallVec<[u8; 8]> = SmallVec::new();
     labels.retain(|(label, _)| {
@@ -147,9 +157,9 @@ fn loops(left: &Axes, right: &Axes, out: &Axes) -> Nest<3> {
         let lengths: SmallVec<[usize; 6]> = axes.iter().map(|(_, length)| *length).collect();
         axes.iter().zip(strides(&lengths)).find(|((own, _), _)| *own == label).map_or(0, |(_, stride)| stride)
     };
-    let axes = labels.iter().map(|(label, length)| {
-        (*length, [steps(out, *label), steps(left, *label), steps(right, *label)])
-    });
+    let axes = labels
+        .iter()
+        .map(|(label, length)| (*length, [steps(out, *label), steps(left, *label), steps(right, *label)]));
     Nest::new(axes, [0; 3])
 }
 
@@ -168,10 +178,14 @@ fn tensor(axes: &Axes, blocks: &Group, rows: &Group, columns: &Group) -> Tensor 
     let order: Axes = blocks.iter().chain(rows).chain(columns).copied().collect();
     let packed_lengths: SmallVec<[usize; 6]> = order.iter().map(|(_, length)| *length).collect();
     let packed = strides(&packed_lengths);
-    let nest = order.iter().zip(&packed).map(|((label, length), stride)| (*length, [*stride, stride_of(*label)]));
+    let nest =
+        order.iter().zip(&packed).map(|((label, length), stride)| (*length, [*stride, stride_of(*label)]));
     let width = columns.iter().map(|(_, length)| length).product();
     let size = packed_lengths.iter().product();
-    Tensor { layout: Layout { offset: 0, row: width, column: 1 }, packed: Some((size, Nest::new(nest, [0; 2]))) }
+    Tensor {
+        layout: Layout { offset: 0, row: width, column: 1 },
+        packed: Some((size, Nest::new(nest, [0; 2]))),
+    }
 }
 
 /// How far a tensor moves per step of each block axis.
@@ -187,7 +201,15 @@ fn block_strides(axes: &Axes, tensor: &Tensor, blocks: &Group, matrix: usize) ->
 }
 
 impl Matrices {
-    fn run<T: Real>(&self, factor: T, left: &[T], right: &[T], out: &mut [T], accumulate: bool, scratch: &mut [T]) {
+    fn run<T: Real>(
+        &self,
+        factor: T,
+        left: &[T],
+        right: &[T],
+        out: &mut [T],
+        accumulate: bool,
+        scratch: &mut [T],
+    ) {
         let size = |tensor: &Tensor| tensor.packed.as_ref().map_or(0, |(size, _)| *size);
         let (for_left, rest) = scratch.split_at_mut(size(&self.left));
         let (for_right, rest) = rest.split_at_mut(size(&self.right));

@@ -8,11 +8,29 @@ use crate::graph::Func;
 pub fn value<T: Real>(func: Func, x: T) -> T {
     let (zero, one) = (T::zero(), T::one());
     match func {
-        Func::Relu => if x < zero { zero } else { x },
-        Func::LeakyRelu => if x < zero { T::of(0.01) * x } else { x },
+        Func::Relu => {
+            if x < zero {
+                zero
+            } else {
+                x
+            }
+        }
+        Func::LeakyRelu => {
+            if x < zero {
+                T::of(0.01) * x
+            } else {
+                x
+            }
+        }
         Func::Gelu => T::of(0.5) * x * (one + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).error_function()),
         Func::Silu => x * x.logistic(),
-        Func::Elu => if x < zero { x.exponential() - one } else { x },
+        Func::Elu => {
+            if x < zero {
+                x.exponential() - one
+            } else {
+                x
+            }
+        }
         Func::Softplus => softplus(x),
         Func::Tanh => x.hyperbolic_tangent(),
         Func::Erf => x.error_function(),
@@ -39,8 +57,20 @@ fn softplus<T: Real>(x: T) -> T {
 pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
     let (zero, one) = (T::zero(), T::one());
     match func {
-        Func::Relu => if x > zero { one } else { zero },
-        Func::LeakyRelu => if x > zero { one } else { T::of(0.01) },
+        Func::Relu => {
+            if x > zero {
+                one
+            } else {
+                zero
+            }
+        }
+        Func::LeakyRelu => {
+            if x > zero {
+                one
+            } else {
+                T::of(0.01)
+            }
+        }
         Func::Gelu => {
             let share = T::of(0.5) * (one + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).error_function());
             share + x * x.normal_density()
@@ -49,7 +79,13 @@ pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
             let gate = x.logistic();
             gate * (one + x * (one - gate))
         }
-        Func::Elu => if x < zero { y + one } else { one },
+        Func::Elu => {
+            if x < zero {
+                y + one
+            } else {
+                one
+            }
+        }
         Func::Softplus => x.logistic(),
         Func::Tanh => one - y * y,
         Func::Erf => T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-x * x).exponential(),
@@ -61,6 +97,14 @@ pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
         Func::Sqrt => T::of(0.5) / y,
         Func::Square => T::of(2.0) * x,
         Func::Recip => -y * y,
-        Func::Abs => if x > zero { one } else if x < zero { -one } else { zero },
+        Func::Abs => {
+            if x > zero {
+                one
+            } else if x < zero {
+                -one
+            } else {
+                zero
+            }
+        }
     }
 }

@@ -205,7 +205,9 @@ impl<T: Real> Machine<T> {
         let out = &self.values[instruction.output];
         match &instruction.kernel {
             Kernel::Linear(linear) => linear.backward(at, gradient, into),
-            Kernel::Rows(along, length) => rows::backward(*along, *length, (&operands[0], out), gradient, into),
+            Kernel::Rows(along, length) => {
+                rows::backward(*along, *length, (&operands[0], out), gradient, into)
+            }
             Kernel::Lookup(lookup) => lookup.backward(&operands[1], gradient, into),
             Kernel::Largest(largest) => {
                 let taken = &mut self.scratch[..out.len()];

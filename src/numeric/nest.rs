@@ -39,7 +39,11 @@ impl<const N: usize> Nest<N> {
 
     /// How many points there are.
     pub fn points(&self) -> usize {
-        if self.empty { 0 } else { self.outer.iter().map(|(length, _)| length).product::<usize>() * self.inner.0 }
+        if self.empty {
+            0
+        } else {
+            self.outer.iter().map(|(length, _)| length).product::<usize>() * self.inner.0
+        }
     }
 
     /// The places at which the innermost loops start.
@@ -79,7 +83,12 @@ impl<const N: usize> Nest<N> {
 }
 
 #[inline(always)]
-fn run<const N: usize>(mut at: [usize; N], length: usize, strides: [usize; N], visit: &mut impl FnMut([usize; N])) {
+fn run<const N: usize>(
+    mut at: [usize; N],
+    length: usize,
+    strides: [usize; N],
+    visit: &mut impl FnMut([usize; N]),
+) {
     for _ in 0..length {
         visit(at);
         (0..N).for_each(|operand| at[operand] += strides[operand]);

@@ -136,7 +136,14 @@ impl Chain {
 
     /// What goes into every link.
     #[inline(always)]
-    fn recompute<T: Real>(&self, operands: &[&[T]], start: usize, size: usize, between: &mut [T], loaded: &mut [T]) {
+    fn recompute<T: Real>(
+        &self,
+        operands: &[&[T]],
+        start: usize,
+        size: usize,
+        between: &mut [T],
+        loaded: &mut [T],
+    ) {
         if self.links.is_empty() {
             return;
         }
@@ -205,7 +212,13 @@ fn pull<T: Real>(
 
 /// The entries of an operand that belong to a tile.
 #[inline(always)]
-fn load<'a, T: Real>(operand: &'a [T], access: Access, start: usize, size: usize, loaded: &'a mut [T]) -> &'a [T] {
+fn load<'a, T: Real>(
+    operand: &'a [T],
+    access: Access,
+    start: usize,
+    size: usize,
+    loaded: &'a mut [T],
+) -> &'a [T] {
     if access.every == 1 && start % access.of + size <= access.of {
         let from = start % access.of;
         return &operand[from..from + size];

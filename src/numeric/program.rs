@@ -174,7 +174,8 @@ impl Program {
             Kernel::Product(product) => {
                 let asked = instruction.inputs.iter().zip(&product.backward);
                 let back = asked.filter(|(input, _)| instruction.backward && input.gradient);
-                product.forward.multiplications() + back.map(|(_, plan)| plan.multiplications()).sum::<usize>()
+                product.forward.multiplications()
+                    + back.map(|(_, plan)| plan.multiplications()).sum::<usize>()
             }
             _ => 0,
         };

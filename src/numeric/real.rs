@@ -130,7 +130,9 @@ mod tests {
     }
 
     fn worst(ours: impl Fn(f32) -> f32, theirs: impl Fn(f64) -> f64, scale: impl Fn(f64) -> f64) -> f64 {
-        grid().map(|x| (f64::from(ours(x)) - theirs(x.into())).abs() / scale(theirs(x.into()))).fold(0.0, f64::max)
+        grid()
+            .map(|x| (f64::from(ours(x)) - theirs(x.into())).abs() / scale(theirs(x.into())))
+            .fold(0.0, f64::max)
     }
 
     #[test]

@@ -36,13 +36,20 @@ impl Matrix {
     /// The matrices of a weight.
     pub fn of(weight: &Weight) -> Matrix {
         let axes = &weight.matrix;
-        let order: SmallVec<[usize; 6]> = axes.blocks.iter().chain(&axes.rows).chain(&axes.columns).copied().collect();
+        let order: SmallVec<[usize; 6]> =
+            axes.blocks.iter().chain(&axes.rows).chain(&axes.columns).copied().collect();
         let shape: SmallVec<[usize; 6]> = order.iter().map(|axis| weight.shape[*axis]).collect();
         let (own, stacked) = (strides(&weight.shape), strides(&shape));
-        let loops = order.iter().zip(stacked).map(|(axis, stride)| (weight.shape[*axis], [stride, own[*axis]]));
+        let loops =
+            order.iter().zip(stacked).map(|(axis, stride)| (weight.shape[*axis], [stride, own[*axis]]));
         let product = |axes: &[usize]| axes.iter().map(|axis| weight.shape[*axis]).product();
         let nest = Nest::new(loops.collect::<Vec<_>>(), [0; 2]);
-        Matrix { blocks: product(&axes.blocks), rows: product(&axes.rows), columns: product(&axes.columns), nest }
+        Matrix {
+            blocks: product(&axes.blocks),
+            rows: product(&axes.rows),
+            columns: product(&axes.columns),
+            nest,
+        }
     }
 
     fn size(&self) -> usize {
@@ -154,11 +161,14 @@ impl<T: Real> Spectral<T> {
     fn block(&self, block: usize) -> Mat<f64> {
         let start = block * self.matrix.size();
         let columns = self.matrix.columns;
-        Mat::from_fn(self.matrix.rows, columns, |row, column| self.stacked[start + row * columns + column].double())
+        Mat::from_fn(self.matrix.rows, columns, |row, column| {
+            self.stacked[start + row * columns + column].double()
+        })
     }
 
     fn flat(&self, matrix: &Mat<f64>) -> Vec<T> {
-        let entries = (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| (row, column)));
+        let entries =
+            (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| (row, column)));
         entries.map(|(row, column)| T::of(matrix[(row, column)])).collect()
     }
 
@@ -177,7 +187,9 @@ impl<T: Real> Spectral<T> {
         const MEMORIES: [f64; 2] = [0.95, 0.95];
         let gradient = self.block(block);
         let (left, right) = &mut self.sums[block];
-        let blend = |sum: &Mat<f64>, new: Mat<f64>| sum * faer::Scale(MEMORIES[1]) + new * faer::Scale(1.0 - MEMORIES[1]);
+        let blend = |sum: &Mat<f64>, new: Mat<f64>| {
+            sum * faer::Scale(MEMORIES[1]) + new * faer::Scale(1.0 - MEMORIES[1])
+        };
         *left = blend(left, &gradient * gradient.transpose());
         *right = blend(right, gradient.transpose() * &gradient);
         let (left, right) = (basis(left), basis(right));
@@ -231,7 +243,9 @@ fn orthogonal<T: Real>(matrix: &[T], rows: usize, columns: usize, epsilon: T) ->
 
 /// A power of a symmetric matrix on the space where it is not zero.
 fn power(matrix: &Mat<f64>, exponent: f64, epsilon: f64) -> Mat<f64> {
-    let Ok(found) = matrix.self_adjoint_eigen(Side::Lower) else { return Mat::zeros(matrix.nrows(), matrix.ncols()) };
+    let Ok(found) = matrix.self_adjoint_eigen(Side::Lower) else {
+        return Mat::zeros(matrix.nrows(), matrix.ncols());
+    };
     let values = found.S().column_vector();
     let largest = (0..values.nrows()).map(|at| values[at]).fold(0.0, f64::max);
     let scaled = |at: usize| {

@@ -95,7 +95,9 @@ impl<T: Real> Update<T> {
         let clip = T::of(clip);
         match self.optimizer {
             Optimizer::Sgd if self.first.is_empty() => sgd(pass, clip, weights, gradient),
-            Optimizer::Sgd => momentum(pass, clip, T::of(self.memory.momentum), weights, gradient, &mut self.first),
+            Optimizer::Sgd => {
+                momentum(pass, clip, T::of(self.memory.momentum), weights, gradient, &mut self.first)
+            }
             Optimizer::Adam | Optimizer::AdamW => {
                 adam(pass, clip, weights, gradient, &mut self.first, &mut self.second);
             }
@@ -167,16 +169,18 @@ impl<T: Real> Update<T> {
             *m = pass.first * *m + (T::one() - pass.first) * g;
             *v = pass.second * *v + (T::one() - pass.second) * g * g;
         }
-        let direction = |m: T, v: T| {
-            pass.corrections[0] * m / ((pass.corrections[1] * v).sqrt() + pass.epsilon)
-        };
+        let direction =
+            |m: T, v: T| pass.corrections[0] * m / ((pass.corrections[1] * v).sqrt() + pass.epsilon);
         let squares = self.first.iter().zip(&self.second).map(|(m, v)| direction(*m, *v).double().powi(2));
         let size = (squares.sum::<f64>() / weights.len().max(1) as f64).sqrt();
         let own = rms(weights);
         let trust = if own > 0.0 && size > 0.0 { own / size } else { 1.0 };
         let rate = pass.rate * T::of(trust);
         let moments = self.first.iter().zip(&self.second);
-        weights.iter_mut().zip(moments).for_each(|(w, (m, v))| *w = pass.keep * *w - rate * direction(*m, *v));
+        weights
+            .iter_mut()
+            .zip(moments)
+            .for_each(|(w, (m, v))| *w = pass.keep * *w - rate * direction(*m, *v));
     }
 }
 

@@ -42,7 +42,9 @@ pub fn worst(mut machine: Machine<f64>) -> (f64, String) {
     machine.forward();
     machine.backward();
     let slots: Vec<usize> = machine.program.weights.iter().map(|weight| weight.slot).collect();
-    let scale = |gradient: &[f64]| gradient.iter().map(|g| g * g).sum::<f64>().sqrt() / (gradient.len() as f64).sqrt();
+    let scale = |gradient: &[f64]| {
+        gradient.iter().map(|g| g * g).sum::<f64>().sqrt() / (gradient.len() as f64).sqrt()
+    };
     let gradients: Vec<Vec<f64>> = slots.iter().map(|slot| machine.gradient(*slot).to_vec()).collect();
     let mut worst = (0.0, String::new());
     for (slot, gradient) in slots.iter().zip(&gradients).filter(|(_, gradient)| !gradient.is_empty()) {
@@ -50,7 +52,8 @@ pub fn worst(mut machine: Machine<f64>) -> (f64, String) {
         for probe in 0..4.min(gradient.len()) {
             let at = (probe * 7919 + 13) % gradient.len();
             let error = [1e-3, 1e-4, 1e-5, 1e-6].into_iter().map(|step| {
-                (difference(&mut machine, *slot, at, step) - gradient[at]).abs() / size.max(gradient[at].abs())
+                (difference(&mut machine, *slot, at, step) - gradient[at]).abs()
+                    / size.max(gradient[at].abs())
             });
             let error = error.fold(f64::INFINITY, f64::min);
             if error > worst.0 {

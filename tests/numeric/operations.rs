@@ -4,12 +4,28 @@ use super::differences::check;
 
 /// A network around one operation: 6 inputs, width 8, one expression on x[8] giving y with any axes.
 fn around(body: &str) {
-    check(&format!("scale n = 8\ninput data[6]\ntarget goal[3]\nx = linear(data, n)\n{body}\nloss mse(linear(y, 3), goal)"));
+    check(&format!(
+        "scale n = 8\ninput data[6]\ntarget goal[3]\nx = linear(data, n)\n{body}\nloss mse(linear(y, 3), goal)"
+    ));
 }
 
 #[test]
 fn elementwise_functions() {
-    for name in ["relu", "leaky_relu", "gelu", "silu", "elu", "softplus", "tanh", "erf", "sigmoid", "sin", "cos", "abs", "square"] {
+    for name in [
+        "relu",
+        "leaky_relu",
+        "gelu",
+        "silu",
+        "elu",
+        "softplus",
+        "tanh",
+        "erf",
+        "sigmoid",
+        "sin",
+        "cos",
+        "abs",
+        "square",
+    ] {
         around(&format!("y = {name}(x)"));
     }
     around("y = exp(0.1*x)");
@@ -41,7 +57,9 @@ fn normalizations_and_softmax() {
 #[test]
 fn rearrangements() {
     around("z[a:2, b] = x[(a b)]\nt[b, a] = z[a, b]\ny[(b a)] = tanh(t)");
-    around("z[a:2, b] = x[(a b)]\nfirst[b] = z[0, b]\nlast[b] = z[-1, b]\ny = concat(first, tanh(last), first)");
+    around(
+        "z[a:2, b] = x[(a b)]\nfirst[b] = z[0, b]\nlast[b] = z[-1, b]\ny = concat(first, tanh(last), first)",
+    );
     around("y = concat(x, relu(x))");
     around("z[a:2, b] = x[(a b)]\nw[a, b, k] = window(z, over b, 3, 1, 1, 2)\ny[(a b k)] = w");
     around("z[a:2, b] = x[(a b)]\nw[a, b, k] = window(z, over b, 2, 2, 1, 0)\ny[(a b k)] = tanh(w)");

@@ -90,10 +90,14 @@ pub enum DataChoice {
 /// `0.01` or `2^-7`.
 fn rate(text: &str) -> Result<f64, String> {
     let value = match text.split_once('^') {
-        Some((base, power)) => base.parse::<f64>().ok().zip(power.parse::<f64>().ok()).map(|(base, power)| base.powf(power)),
+        Some((base, power)) => {
+            base.parse::<f64>().ok().zip(power.parse::<f64>().ok()).map(|(base, power)| base.powf(power))
+        }
         None => text.parse().ok(),
     };
-    value.filter(|rate| rate.is_finite() && *rate > 0.0).ok_or(format!("`{text}` is not a rate such as 0.01 or 2^-7"))
+    value
+        .filter(|rate| rate.is_finite() && *rate > 0.0)
+        .ok_or(format!("`{text}` is not a rate such as 0.01 or 2^-7"))
 }
 
 impl CheckArguments {
@@ -106,9 +110,12 @@ impl CheckArguments {
 
     fn lengths(&self) -> Result<Vec<(String, i64)>, Failure> {
         let read = |text: &String| {
-            let pair = text.split_once('=').and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
+            let pair = text
+                .split_once('=')
+                .and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
             let pair = pair.filter(|(_, value): &(&str, i64)| *value > 0);
-            let error = || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
+            let error =
+                || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
             pair.map(|(name, value)| (name.to_string(), value)).ok_or_else(error)
         };
         self.set.iter().map(read).collect()
@@ -146,8 +153,10 @@ impl CheckArguments {
         steps.push(0);
         steps.sort_unstable();
         steps.dedup();
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let chosen = Base { learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)), ..Base::default() };
+        let threads =
+            self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let chosen =
+            Base { learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)), ..Base::default() };
         Ok(Request {
             question,
             symbol,
@@ -173,11 +182,15 @@ impl CheckArguments {
             }
             return Ok((0, vec![64, 128, 256, 512, 1024]));
         };
-        let form = || Failure::new(format!("--over: `{text}` is not of the form `n=64..1024` or `n=64,96,128`"));
+        let form =
+            || Failure::new(format!("--over: `{text}` is not of the form `n=64..1024` or `n=64,96,128`"));
         let (name, values) = text.split_once('=').ok_or_else(form)?;
         let symbol = graph.scales.iter().position(|scale| scale.name == name.trim()).ok_or_else(|| {
             let names = graph.scales.iter().map(|scale| scale.name.as_str());
-            Failure::Other(format!("--over: `{name}` is not a scale symbol of this network"), did_you_mean(name, names))
+            Failure::Other(
+                format!("--over: `{name}` is not a scale symbol of this network"),
+                did_you_mean(name, names),
+            )
         })?;
         let values = values_of(values).ok_or_else(form)?;
         Ok((symbol, values))
@@ -192,9 +205,14 @@ fn values_of(text: &str) -> Option<Vec<i64>> {
             if first <= 0 {
                 return None;
             }
-            std::iter::successors(Some(first), |value| value.checked_mul(2)).take_while(|value| *value <= last).collect()
+            std::iter::successors(Some(first), |value| value.checked_mul(2))
+                .take_while(|value| *value <= last)
+                .collect()
         }
-        None => text.split(',').map(|value| value.trim().parse().ok().filter(|value| *value > 0)).collect::<Option<_>>()?,
+        None => text
+            .split(',')
+            .map(|value| value.trim().parse().ok().filter(|value| *value > 0))
+            .collect::<Option<_>>()?,
     };
     values.sort_unstable();
     values.dedup();

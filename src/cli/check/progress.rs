@@ -28,7 +28,9 @@ impl Progress {
         let whole = work.iter().map(|(_, work)| work).sum::<u64>() * request.course.seeds.len() as u64;
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(whole) };
         let template = "{spinner} {wide_bar} {percent}% {msg} {elapsed} of about {duration}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         let stopped = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stopped);
         // A second handler in one process is refused; then an interrupt ends the program as usual.

@@ -4,8 +4,8 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{BuildError, Building, Purpose};
 use crate::graph::{Buckets, Func, Gate, NodeId, Norm, Op};
-use crate::numeric::picking::Largest;
 use crate::numeric::nest::{Nest, strides};
+use crate::numeric::picking::Largest;
 use crate::numeric::pointwise::{Access, Chain, Link};
 use crate::numeric::program::{Input, Instruction, Kernel, Slot, Source, Value};
 use crate::numeric::rows::Along;
@@ -22,8 +22,12 @@ impl Building<'_> {
             return Ok(());
         }
         let before = self.program.instructions.len();
-        let operands: SmallVec<[Value; 4]> =
-            graph.node(id).operands.iter().filter_map(|operand| self.known[operand.index()].clone()).collect();
+        let operands: SmallVec<[Value; 4]> = graph
+            .node(id)
+            .operands
+            .iter()
+            .filter_map(|operand| self.known[operand.index()].clone())
+            .collect();
         let value = self.operation(id, &operands)?;
         self.trace(id, &value, before);
         self.known[id.index()] = Some(value);

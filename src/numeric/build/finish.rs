@@ -40,7 +40,9 @@ fn fuse(program: &mut Program) {
     let mut gone = vec![false; program.instructions.len()];
     for at in 0..program.instructions.len() {
         let first = program.instructions[at].inputs.first().map(|input| input.slot);
-        let Some(before) = first.filter(|slot| readers[*slot] == 1).and_then(|slot| maker[slot]) else { continue };
+        let Some(before) = first.filter(|slot| readers[*slot] == 1).and_then(|slot| maker[slot]) else {
+            continue;
+        };
         if let Some(joined) = join(&program.instructions[before], &program.instructions[at]) {
             program.instructions[at] = joined;
             gone[before] = true;

@@ -2,8 +2,8 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::emit::{Built, whole};
 use super::Building;
+use super::emit::{Built, whole};
 use crate::graph::{Einsum, Label, NodeId};
 use crate::numeric::contraction::{Axes, Contraction};
 use crate::numeric::nest::{Loop, Nest, strides};
@@ -36,7 +36,8 @@ fn step_of(axes: &Axes, label: Label) -> usize {
 
 /// How an operand lies along the result if its axes are neighbours there and in the same order.
 fn access(operand: &Axes, out: &Axes) -> Option<Access> {
-    let own: SmallVec<[(Label, usize); 6]> = operand.iter().filter(|(_, length)| *length > 1).copied().collect();
+    let own: SmallVec<[(Label, usize); 6]> =
+        operand.iter().filter(|(_, length)| *length > 1).copied().collect();
     let all: SmallVec<[(Label, usize); 6]> = out.iter().filter(|(_, length)| *length > 1).copied().collect();
     let Some(first) = own.first() else { return Some(Access { every: out_length(out), of: 1 }) };
     let start = all.iter().position(|axis| axis == first)?;
@@ -58,7 +59,13 @@ impl Building<'_> {
     }
 
     /// A product of one or two tensors with sums.
-    pub(super) fn contract(&mut self, einsum: &Einsum, factor: f64, operands: &[Value], _id: NodeId) -> Built {
+    pub(super) fn contract(
+        &mut self,
+        einsum: &Einsum,
+        factor: f64,
+        operands: &[Value],
+        _id: NodeId,
+    ) -> Built {
         let own: Vec<Axes> =
             operands.iter().zip(&einsum.inputs).map(|(value, labels)| axes(value, labels)).collect();
         let out = self.result(einsum, &own);
@@ -93,8 +100,11 @@ impl Building<'_> {
         let mut axes: Vec<Axes> = Vec::new();
         for at in 0..2 {
             // Labels that nothing else has are summed beforehand.
-            let kept: Axes =
-                own[at].iter().filter(|(label, _)| has(out, *label) || has(&own[1 - at], *label)).copied().collect();
+            let kept: Axes = own[at]
+                .iter()
+                .filter(|(label, _)| has(out, *label) || has(&own[1 - at], *label))
+                .copied()
+                .collect();
             values.push(self.reduced(&operands[at], &own[at], &kept)?);
             axes.push(kept);
         }
@@ -114,7 +124,14 @@ impl Building<'_> {
     }
 
     /// An elementwise product; operand `first` has the shape of the result.
-    fn multiplied(&mut self, values: &[Value], axes: &[Axes], first: usize, out: &Axes, factor: f64) -> Built {
+    fn multiplied(
+        &mut self,
+        values: &[Value],
+        axes: &[Axes],
+        first: usize,
+        out: &Axes,
+        factor: f64,
+    ) -> Built {
         let mut pair = [values[first].clone(), values[1 - first].clone()];
         let access = match access(&axes[1 - first], out) {
             Some(access) => access,
@@ -124,7 +141,8 @@ impl Building<'_> {
             }
         };
         self.distinct(&mut pair)?;
-        let value = self.chain(smallvec![Link::Multiply { operand: 1, access, factor }], &[&pair[0], &pair[1]])?;
+        let value =
+            self.chain(smallvec![Link::Multiply { operand: 1, access, factor }], &[&pair[0], &pair[1]])?;
         Ok(Value { shape: shape_of(out), batched: has(out, BATCH), ..value })
     }
 
@@ -144,7 +162,8 @@ impl Building<'_> {
                 0
             }
         };
-        let order: Vec<usize> = std::iter::once(first).chain((0..values.len()).filter(|at| *at != first)).collect();
+        let order: Vec<usize> =
+            std::iter::once(first).chain((0..values.len()).filter(|at| *at != first)).collect();
         let mut accesses = Vec::new();
         for at in &order[1..] {
             accesses.push(match access(&own[*at], &out) {
@@ -197,7 +216,6 @@ impl Building<'_> {
 fn shape_is(axes: &Axes, out: &Axes) -> bool {
     axes == out
 }
-
 
 /// How many entries a result has.
 fn out_length(out: &Axes) -> usize {

@@ -49,7 +49,8 @@ pub(super) fn matrix_axes(graph: &Graph, param: ParamId) -> MatrixAxes {
 
 fn split_axes(einsum: &Einsum, operand: usize) -> MatrixAxes {
     let mut axes = MatrixAxes::default();
-    let elsewhere = |label| (0..einsum.inputs.len()).any(|other| other != operand && einsum.has(other, label));
+    let elsewhere =
+        |label| (0..einsum.inputs.len()).any(|other| other != operand && einsum.has(other, label));
     for (axis, label) in einsum.inputs[operand].iter().enumerate() {
         match (einsum.output.contains(label), elsewhere(*label)) {
             (false, _) => axes.columns.push(axis),
@@ -101,7 +102,8 @@ impl Building<'_> {
         for step in 0..self.length(&block.count)? {
             self.step[id.index()] = step;
             self.run(block.nodes.clone(), Some(id))?;
-            let ends = block.carried.iter().map(|carried| (carried.carry, self.known[carried.next.index()].clone()));
+            let ends =
+                block.carried.iter().map(|carried| (carried.carry, self.known[carried.next.index()].clone()));
             let ends: Vec<_> = ends.collect();
             self.previous.extend(ends.into_iter().filter_map(|(carry, value)| Some((carry, value?))));
             for node in &collectors {
