@@ -172,7 +172,9 @@ impl Run<'_, '_> {
         let graph = self.calculus.graph();
         let mut moved = before.to_vec();
         for id in graph.ids() {
-            let Some(param) = graph.as_param(id).filter(|param| !graph.param(*param).frozen) else { continue };
+            let Some(param) = graph.as_param(id).filter(|param| !graph.param(*param).frozen) else {
+                continue;
+            };
             let factor = (Quantity::Gradient(id), gradient[id.index()].clone());
             let law = &self.laws[param.index()];
             let size = Largest::of(|terms| step(self.abc, param, law, factor, terms));

@@ -204,10 +204,9 @@ impl Rule {
             Rule::FreshBackward => "TP-II: gradient independence at initialization",
             Rule::AlignedBackward => "Spectral §3: operator norms",
             Rule::ChangeBackward => "TP-IV Def. 3.2: min(a+b, 2a+c)",
-            Rule::ProductBackward
-            | Rule::BroadcastBackward
-            | Rule::TurnedBackward
-            | Rule::PassBackward => "chain rule",
+            Rule::ProductBackward | Rule::BroadcastBackward | Rule::TurnedBackward | Rule::PassBackward => {
+                "chain rule"
+            }
             Rule::Step => "TP-IVb §2: the update function",
             Rule::Update => "TP-V App. J.2.1; TP-IV Def. 3.2",
             Rule::Propagation => "TP-IV Thm. 3.3; Spectral §3",

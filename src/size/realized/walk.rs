@@ -87,7 +87,9 @@ impl Walk<'_, '_> {
             Op::Exit(block) => {
                 let carried = graph.block(block).carried.iter().find(|carried| carried.exit == id);
                 match carried.filter(|carried| streams.is_residual(carried.carry)) {
-                    Some(carried) => self.own[carried.enter.index()].clone().max(self.added(graph, carried.carry)),
+                    Some(carried) => {
+                        self.own[carried.enter.index()].clone().max(self.added(graph, carried.carry))
+                    }
                     None => self.brought(graph, id, |source| self.own_of(source)),
                 }
             }
@@ -144,8 +146,7 @@ impl Semantics for Walk<'_, '_> {
 
     fn repeat(&mut self, graph: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         let known = self.known.with_echo(&self.work);
-        let rule =
-            |carry: NodeId, values: &[Size]| Largest::of(|terms| known.rule(carry, values, terms));
+        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| known.rule(carry, values, terms));
         let moved = self.climbs.take_round_by(id, block, values, rule);
         let brought = |carry: NodeId| self.work(graph, carry) > self.work[carry.index()];
         let again = block.carried.iter().any(|carried| brought(carried.carry));
