@@ -10,11 +10,13 @@ use crate::graph::{NodeId, Op, ParamId};
 use crate::numeric::measure::Moment;
 use crate::optimizer::Epsilon;
 use crate::parameterization::Parameterization;
+use crate::parameterization::verdict::classify;
 use crate::parameterization::verdict::tensors;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
+use crate::size::analysis::analyze;
 use crate::size::change::Alignment as Convention;
-use crate::size::realized::{Realized, realize};
+use crate::size::realized::{Moment as Predictions, Realized, Regime, realize};
 
 /// A change below this share of the tensor itself is rounding.
 const ROUNDING: f64 = 1e-6;
@@ -25,12 +27,39 @@ struct Comparison<'a, 'g> {
     request: &'a Request,
     prepared: &'a Prepare,
     found: &'a Parameterization,
+    /// The prediction.
     realized: Realized,
+    /// The prediction for small steps, which a stable network with a small rate may still follow.
+    small: Realized,
     runs: &'a [Measured],
 }
 
 /// Which size of a moment.
 type Reading = fn(&Moment) -> &Vec<Option<f64>>;
+
+/// What is stable is trained at its own pace; what is not is watched as it sets out, before anything saturates.
+pub fn regime(calculus: &Calculus, found: &Parameterization) -> Regime {
+    let sizes = analyze(calculus, found.abc.clone(), found.plan.clone());
+    if classify(calculus, &sizes).is_stable() { Regime::Finite } else { Regime::Small }
+}
+
+/// The factor on the learning rate that keeps every change linear in it up to the largest value: one over the largest
+/// predicted growth, and a quarter of that for the steps that follow the first.
+pub fn restraint(calculus: &Calculus, request: &Request, found: &Parameterization) -> f64 {
+    if regime(calculus, found) == Regime::Finite {
+        return 1.0;
+    }
+    let realized = realize(calculus, found.abc.clone(), found.plan.clone(), 1, Regime::Small);
+    let symbol = Symbol(request.symbol as u16);
+    let growth = |id: NodeId| {
+        let (change, own) = (&realized.steps[0].change[id.index()], &realized.initial[id.index()]);
+        let power = |size: &Size| size.power().map(|power| float(power.exponent(symbol)));
+        Some(power(change)? - power(own).unwrap_or(0.0).max(0.0))
+    };
+    let most = tensors(calculus).filter_map(growth).fold(0.0, f64::max);
+    let (first, last) = (request.values[0] as f64, request.values[request.values.len() - 1] as f64);
+    0.25 * (first / last).powf(most)
+}
 
 /// The findings of all runs. Names and times are the caller's to fill in.
 pub fn compare(
@@ -41,8 +70,9 @@ pub fn compare(
     runs: &[Measured],
 ) -> Record {
     let last = request.course.steps.iter().copied().max().unwrap_or(0);
-    let realized = realize(calculus, found.abc.clone(), found.plan.clone(), last);
-    let comparison = Comparison { calculus, request, prepared, found, realized, runs };
+    let of = |regime| realize(calculus, found.abc.clone(), found.plan.clone(), last, regime);
+    let (realized, small) = (of(regime(calculus, found)), of(Regime::Small));
+    let comparison = Comparison { calculus, request, prepared, found, realized, small, runs };
     let mut findings = comparison.of_params();
     findings.extend(tensors(calculus).flat_map(|id| comparison.of_tensor(id)));
     findings.sort_by_key(Finding::causal_order);
@@ -131,7 +161,7 @@ impl Comparison<'_, '_> {
         subject: &str,
         order: usize,
         (quantity, step): (Quantity, usize),
-        size: &Size,
+        [size, small]: [&Size; 2],
         (of, whole): (Reading, Option<Reading>),
         at: usize,
     ) -> Finding {
@@ -144,7 +174,15 @@ impl Comparison<'_, '_> {
             None => Vec::new(),
         };
         let predicted = self.predicted(size);
-        let judged = judge(&predicted, &series, &floors);
+        let mut judged = judge(&predicted, &series, &floors);
+        let early = self.predicted(small);
+        if judged.verdict == Verdict::Below && judge(&early, &series, &floors).verdict == Verdict::Agrees {
+            judged.verdict = Verdict::Agrees;
+            judged.reason = Some(format!(
+                "as for small steps, {}; a larger rate adds the predicted power",
+                in_words(&early)
+            ));
+        }
         Finding {
             subject: subject.to_string(),
             order,
@@ -158,6 +196,11 @@ impl Comparison<'_, '_> {
         }
     }
 
+    /// The predictions for a step: the one, and the one for small steps.
+    fn moments(&self, step: usize) -> Option<(&Predictions, &Predictions)> {
+        Some((self.realized.steps.get(step.checked_sub(1)?)?, self.small.steps.get(step - 1)?))
+    }
+
     fn of_tensor(&self, id: NodeId) -> Vec<Finding> {
         let (at, label) = (id.index(), self.calculus.label(id));
         let mut found = Vec::new();
@@ -167,29 +210,45 @@ impl Comparison<'_, '_> {
             return found;
         }
         let mut add =
-            |kind, size: &Size, reading| found.push(self.finding(label, at, kind, size, reading, at));
-        add((Quantity::Value, 0), &self.realized.initial[at], (value, None));
+            |kind, size: [&Size; 2], reading| found.push(self.finding(label, at, kind, size, reading, at));
+        add((Quantity::Value, 0), [&self.realized.initial[at]; 2], (value, None));
         let trained = self.has(0, at, gradient);
         if trained {
-            add((Quantity::Gradient, 0), &self.realized.fresh[at], (gradient, None));
+            add((Quantity::Gradient, 0), [&self.realized.fresh[at]; 2], (gradient, None));
         }
         for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-            let Some(moment) = self.realized.steps.get(step - 1) else { continue };
+            let Some((moment, small)) = self.moments(step) else { continue };
             if !trained {
                 continue;
             }
-            add((Quantity::Change, step), &moment.change[at], (|moment| &moment.change, Some(value)));
+            add(
+                (Quantity::Change, step),
+                [&moment.change[at], &small.change[at]],
+                (|moment| &moment.change, Some(value)),
+            );
             let parts = (|moment: &Moment| &moment.gradient_change) as Reading;
-            add((Quantity::GradientChange, step), &moment.gradient_change[at], (parts, Some(gradient)));
+            add(
+                (Quantity::GradientChange, step),
+                [&moment.gradient_change[at], &small.gradient_change[at]],
+                (parts, Some(gradient)),
+            );
             if self.has(step, at, |moment| &moment.update) {
-                add((Quantity::Update, step), &moment.update[at], (|moment| &moment.update, Some(value)));
+                add(
+                    (Quantity::Update, step),
+                    [&moment.update[at], &small.update[at]],
+                    (|moment| &moment.update, Some(value)),
+                );
             }
             // Where a weight is only added or looked up, nothing is propagated by it.
             if matches!(self.calculus.graph().node(id).op, Op::Contract { .. })
                 && self.has(step, at, |moment| &moment.propagation)
             {
                 let propagation: Reading = |moment| &moment.propagation;
-                add((Quantity::Propagation, step), &moment.propagation[at], (propagation, Some(value)));
+                add(
+                    (Quantity::Propagation, step),
+                    [&moment.propagation[at], &small.propagation[at]],
+                    (propagation, Some(value)),
+                );
             }
         }
         found
@@ -212,15 +271,22 @@ impl Comparison<'_, '_> {
                 path,
                 order,
                 (Quantity::Entries, 0),
-                &self.realized.initial[order],
+                [&self.realized.initial[order]; 2],
                 (entries, None),
                 at,
             ));
             for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-                let Some(moment) = self.realized.steps.get(step - 1) else { continue };
+                let Some((moment, small)) = self.moments(step) else { continue };
                 let kind = (Quantity::EntryChange, step);
                 let reading: (Reading, _) = (|moment| &moment.entry_change, Some(entries));
-                found.push(self.finding(path, order, kind, &moment.moved[at], reading, at));
+                found.push(self.finding(
+                    path,
+                    order,
+                    kind,
+                    [&moment.moved[at], &small.moved[at]],
+                    reading,
+                    at,
+                ));
             }
             found.extend(self.epsilon(param, id));
         }
@@ -303,6 +369,14 @@ impl Comparison<'_, '_> {
         let labelled = einsum.inputs[operand].iter().zip(&graph.node(source).shape);
         let summed = labelled.filter(|(label, _)| !einsum.output.contains(label));
         summed.filter_map(|(_, dim)| dim.at(values)).map(float).product()
+    }
+}
+
+fn in_words(predicted: &Predicted) -> String {
+    match predicted {
+        Predicted::Zero => "zero".to_string(),
+        Predicted::Power { exponent, .. } => format!("power {exponent}"),
+        Predicted::Beyond => "beyond every power".to_string(),
     }
 }
 

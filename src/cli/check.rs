@@ -9,7 +9,7 @@ pub use arguments::{CheckArguments, EXAMPLES};
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
-use crate::check::compare::compare;
+use crate::check::compare::{compare, restraint};
 use crate::check::record::{Predicted, Record, Verdict};
 use crate::check::request::Request;
 use crate::check::runs::run_all;
@@ -19,8 +19,11 @@ use progress::Progress;
 pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let spec = Spec::read(&args.spec, &[&args.rules.parameterization])?;
     let network = args.network(&spec)?;
-    let request: Request = args.request(&network)?;
+    let mut request: Request = args.request(&network)?;
     let found = network.parameterize(request.question.clone())?;
+    if args.lr.is_none() {
+        request.chosen.learning_rate *= restraint(&network.calculus_for(&request.question), &request, &found);
+    }
     let prepared = request.prepare(&network, &found).map_err(|error| Failure::new(error.to_string()))?;
     let progress = Progress::start(&request, &prepared, args.quiet);
     let runs = run_all(&request.course, &prepared, &progress);

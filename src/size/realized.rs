@@ -24,9 +24,11 @@ use super::change::{self, Changes};
 use super::echo::{Shares, share};
 use super::term::{Factor, Largest, Quantity, Rule, Terms};
 use crate::abc::Abc;
+use crate::dim::{Monomial, Symbol};
 use crate::graph::NodeId;
 use crate::optimizer::Plan;
 use crate::optimizer::step::StepLaw;
+use crate::rational::Rational;
 use walk::Known;
 
 /// The sizes at initialization and after every step.
@@ -85,12 +87,24 @@ impl Realized {
     }
 }
 
+/// How far an experiment goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Regime {
+    /// Steps are Θ(1): what grows, acts on what has grown; what is bounded, saturates.
+    #[default]
+    Finite,
+    /// Steps are small, at every size of the experiment: of two changes, the one with the lower power of the rate is the larger one, and nothing
+    /// saturates. The rate is a further symbol, which goes to zero before the others go to infinity.
+    Small,
+}
+
 /// The sizes of the first `steps` steps.
 pub fn realize(
     calculus: &Calculus,
     abc: impl Into<Rc<Abc>>,
     plan: impl Into<Plan>,
     steps: usize,
+    regime: Regime,
 ) -> Realized {
     let abc = abc.into();
     let initial = calculus.initial(&abc);
@@ -104,6 +118,10 @@ pub fn realize(
         abc: &abc,
         initial: &initial,
         fresh: &fresh,
+        rate: match regime {
+            Regime::Finite => Size::one(),
+            Regime::Small => Size::Power(Monomial::power(Symbol::INVERSE_RATE, Rational::integer(-1))),
+        },
     };
     let mut found: Vec<Moment> = Vec::with_capacity(steps);
     for _ in 0..steps {
@@ -132,6 +150,8 @@ struct Run<'r, 'g> {
     abc: &'r Abc,
     initial: &'r [Size],
     fresh: &'r [Size],
+    /// The size of the learning rate.
+    rate: Size,
 }
 
 impl Run<'_, '_> {
@@ -179,7 +199,7 @@ impl Run<'_, '_> {
             let law = &self.laws[param.index()];
             let size = Largest::of(|terms| step(self.abc, param, law, factor, terms));
             let known = &mut moved[param.index()];
-            *known = std::mem::replace(known, Size::Zero).max(size);
+            *known = std::mem::replace(known, Size::Zero).max(size.mul(&self.rate));
         }
         moved
     }
