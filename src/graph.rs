@@ -205,6 +205,8 @@ pub struct Graph {
     pub parameterizations: Vec<rules::Custom>,
     /// What the spec expects of its exponents.
     pub expectations: Vec<rules::Expectation>,
+    /// Which small version of it experiments train.
+    pub experiment: Option<rules::Experiment>,
     dag: DiGraph<Node, u32, u32>,
 }
 

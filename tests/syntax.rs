@@ -283,6 +283,7 @@ fn kinds(statements: &[Stmt], found: &mut BTreeSet<&'static str>) {
             StmtKind::Return(_) => "return",
             StmtKind::Loss(_) => "loss",
             StmtKind::Name(..) => "name",
+            StmtKind::Experiment(_) => "experiment",
             StmtKind::Rules(block) => {
                 kinds(&block.body, found);
                 match block.kind {

@@ -23,6 +23,7 @@ mod definition;
 mod emit;
 mod environment;
 mod equation;
+mod experiment;
 mod expression;
 mod finish;
 mod index;
@@ -279,6 +280,7 @@ impl<'a> Lowering<'a> {
             StmtKind::Data(kind, decls) => decls.iter().for_each(|decl| self.data(*kind, decl)),
             StmtKind::Name(path, text) => self.external.push((path, text)),
             StmtKind::Loss(expr) => self.loss(expr, stmt.span),
+            StmtKind::Experiment(experiment) => self.experiment(experiment, stmt.span),
             StmtKind::Rules(_) | StmtKind::Setting(_) | StmtKind::Rule(_) => {}
             StmtKind::Dim(_) | StmtKind::Scale(_) | StmtKind::Use(_) | StmtKind::Def(_) => {}
             StmtKind::Param(_) | StmtKind::Assign(_) | StmtKind::Repeat(_) | StmtKind::Return(_) => {
@@ -306,6 +308,7 @@ impl<'a> Lowering<'a> {
             | StmtKind::Return(_)
             | StmtKind::Loss(_)
             | StmtKind::Rules(_)
+            | StmtKind::Experiment(_)
             | StmtKind::Setting(_)
             | StmtKind::Rule(_)
             | StmtKind::Name(..) => {}

@@ -24,6 +24,19 @@ pub struct Factor {
     pub fan_out: Rational,
 }
 
+/// Which small version of the network experiments train, and on what. It changes no exponent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Experiment {
+    /// The name of a data set.
+    pub data: Word,
+    /// Other numbers for dims and scale symbols.
+    pub lengths: Vec<(Word, i64)>,
+    /// A scale symbol with its smallest and its largest value.
+    pub over: Option<(Word, i64, i64)>,
+    /// The statement.
+    pub span: Span,
+}
+
 /// What a clause says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {

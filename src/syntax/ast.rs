@@ -79,6 +79,8 @@ pub enum StmtKind {
     Loss(Expr),
     /// `name block.attention.wq as "h.{l}.attn.q"`
     Name(Vec<Ident>, Text),
+    /// `experiment digits with pixels = 64 over n = 64..512`
+    Experiment(Experiment),
     /// `parameterization mine from mup { ... }`, `expect mup with adam { ... }`
     Rules(RulesBlock),
     /// `optimizer adam` in such a block
@@ -94,6 +96,28 @@ pub struct Binding {
     pub name: Ident,
     /// To what.
     pub value: Expr,
+}
+
+/// Which small version of a network experiments train: `experiment text with seq = 16, L = 2 over n = 64..512`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// What it is trained on.
+    pub data: Ident,
+    /// Other numbers for dims and scale symbols.
+    pub lengths: Vec<Binding>,
+    /// What grows.
+    pub over: Option<Growth>,
+}
+
+/// `n = 64..512`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Growth {
+    /// A scale symbol.
+    pub symbol: Ident,
+    /// Its smallest value.
+    pub first: Expr,
+    /// Its largest value; the ones between are doubled.
+    pub last: Expr,
 }
 
 /// Whether data goes into the network or is what it should give.

@@ -15,6 +15,7 @@
 //!            | "name" step { "." step } "as" STRING
 //!            | "parameterization" title [ "from" title ] "{" { line } "}"
 //!            | "expect" title [ "with" title ] "{" { line } "}"
+//!            | "experiment" NAME [ "with" binding { "," binding } ] [ "over" NAME "=" expr ".." expr ]
 //!            | NAME [ "[" indices "]" ] ( "=" | "+=" ) expr ;
 //! step       = NAME | "repeat" ;
 //! title      = NAME { "-" NAME } ;                                  (no blanks inside)

@@ -109,11 +109,12 @@ pub(super) enum Keyword {
     Frozen,
     Parameterization,
     Expect,
+    Experiment,
 }
 
 impl Keyword {
     /// All of them: first those that begin a statement, then the others.
-    pub const ALL: [(Keyword, &'static str); 19] = [
+    pub const ALL: [(Keyword, &'static str); 20] = [
         (Keyword::Network, "network"),
         (Keyword::Use, "use"),
         (Keyword::Scale, "scale"),
@@ -128,6 +129,7 @@ impl Keyword {
         (Keyword::Name, "name"),
         (Keyword::Parameterization, "parameterization"),
         (Keyword::Expect, "expect"),
+        (Keyword::Experiment, "experiment"),
         (Keyword::Shared, "shared"),
         (Keyword::As, "as"),
         (Keyword::Over, "over"),

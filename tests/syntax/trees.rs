@@ -157,6 +157,15 @@ fn formal() -> impl Strategy<Value = Formal> {
     })
 }
 
+fn experiment() -> impl Strategy<Value = Experiment> {
+    let growth = (ident(), expr(), expr()).prop_map(|(symbol, first, last)| Growth { symbol, first, last });
+    (ident(), vec(binding(), 0..3), of(growth)).prop_map(|(data, lengths, over)| Experiment {
+        data,
+        lengths,
+        over,
+    })
+}
+
 fn simple() -> impl Strategy<Value = StmtKind> {
     let kind = prop_oneof![Just(DataKind::Input), Just(DataKind::Target)];
     prop_oneof![
@@ -173,6 +182,7 @@ fn simple() -> impl Strategy<Value = StmtKind> {
         (vec(ident(), 1..4), text()).prop_map(|(path, external)| StmtKind::Name(path, external)),
         rule_trees::block().prop_map(StmtKind::Rules),
         rule_trees::block().prop_map(StmtKind::Rules),
+        experiment().prop_map(StmtKind::Experiment),
     ]
 }
 

@@ -124,6 +124,13 @@ impl CheckArguments {
     /// The network at the lengths that the data and the user ask for.
     pub fn network(&self, spec: &Spec) -> Result<Network, Failure> {
         let mut set = self.lengths()?;
+        let declared = spec.compile(&[])?;
+        let experiment = declared.graph.experiment.iter().flat_map(|own| &own.lengths);
+        for (name, length) in experiment {
+            if !set.iter().any(|(own, _)| *own == name.text) {
+                set.push((name.text.clone(), *length));
+            }
+        }
         let network = spec.compile(&set)?;
         for (name, length) in lengths(&self.source(&network.graph), &network.graph) {
             if !set.iter().any(|(own, _)| *own == name) {
@@ -134,7 +141,9 @@ impl CheckArguments {
     }
 
     fn source(&self, graph: &Graph) -> Source {
-        match self.data.unwrap_or_else(|| suited(graph)) {
+        let named =
+            graph.experiment.as_ref().and_then(|own| DataChoice::from_str(&own.data.text, false).ok());
+        match self.data.or(named).unwrap_or_else(|| suited(graph)) {
             DataChoice::Digits => Source::Digits,
             DataChoice::Text => Source::Text(Text::pentateuch()),
             DataChoice::Synthetic => Source::Synthetic { seed: 1 },
@@ -177,6 +186,11 @@ impl CheckArguments {
 
     fn range(&self, graph: &Graph) -> Result<(usize, Vec<i64>), Failure> {
         let Some(text) = &self.over else {
+            let experiment = graph.experiment.as_ref().and_then(|own| own.over.as_ref());
+            if let Some((symbol, first, last)) = experiment {
+                let place = graph.scales.iter().position(|scale| scale.name == symbol.text);
+                return Ok((place.unwrap_or(0), doubled(*first, *last)));
+            }
             if graph.scales.is_empty() {
                 return Err(Failure::new("the spec declares no scale symbol: nothing can grow"));
             }
@@ -197,6 +211,13 @@ impl CheckArguments {
     }
 }
 
+/// The first value, twice it, and so on.
+fn doubled(first: i64, last: i64) -> Vec<i64> {
+    std::iter::successors(Some(first), |value| value.checked_mul(2))
+        .take_while(|value| *value <= last)
+        .collect()
+}
+
 /// `64..1024` doubled, or a list.
 fn values_of(text: &str) -> Option<Vec<i64>> {
     let mut values: Vec<i64> = match text.split_once("..") {
@@ -205,9 +226,7 @@ fn values_of(text: &str) -> Option<Vec<i64>> {
             if first <= 0 {
                 return None;
             }
-            std::iter::successors(Some(first), |value| value.checked_mul(2))
-                .take_while(|value| *value <= last)
-                .collect()
+            doubled(first, last)
         }
         None => text
             .split(',')

@@ -39,6 +39,7 @@ fn keyword(kind: &StmtKind) -> &'static str {
         StmtKind::Name(..) => "name",
         StmtKind::Rules(RulesBlock { kind: RulesKind::Parameterization, .. }) => "parameterization",
         StmtKind::Rules(RulesBlock { kind: RulesKind::Expect, .. }) => "expect",
+        StmtKind::Experiment(_) => "experiment",
         StmtKind::Setting(_) | StmtKind::Rule(_) => "a rule",
     }
 }

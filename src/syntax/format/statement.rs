@@ -3,7 +3,8 @@
 use super::Printer;
 use super::expression::{Binding as Binds, Room};
 use crate::syntax::ast::{
-    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, ParamDecl, Repeat, Stmt, StmtKind, Text,
+    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Experiment, Expr, Formal, ParamDecl, Repeat, Stmt,
+    StmtKind, Text,
 };
 
 impl Printer<'_> {
@@ -34,6 +35,7 @@ impl Printer<'_> {
             StmtKind::Assign(assign) => self.assign(assign),
             StmtKind::Return(value) => self.keyword_value("return ", value),
             StmtKind::Loss(value) => self.keyword_value("loss ", value),
+            StmtKind::Experiment(experiment) => self.experiment(experiment),
             StmtKind::Name(path, external) => {
                 self.word("name ");
                 for (at, step) in path.iter().enumerate() {
@@ -49,6 +51,21 @@ impl Printer<'_> {
 
     pub(super) fn quoted(&mut self, text: &Text) {
         self.leaf(&format!("\"{}\"", text.value), text.span.start);
+    }
+
+    fn experiment(&mut self, experiment: &Experiment) {
+        self.word("experiment ");
+        self.name(&experiment.data);
+        if !experiment.lengths.is_empty() {
+            self.bindings(" with ", &experiment.lengths);
+        }
+        if let Some(growth) = &experiment.over {
+            self.word(" over ");
+            self.name(&growth.symbol);
+            self.value(&growth.first);
+            self.word("..");
+            self.expression(&growth.last, Binds::Sum, Room::Length);
+        }
     }
 
     fn bindings(&mut self, keyword: &str, bindings: &[Binding]) {

@@ -12,8 +12,8 @@ use super::rules::rules_block;
 use super::{Parsed, Tokens, expect, keyword_as_name, name, syntax, text, token};
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::syntax::ast::{
-    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Expr, Formal, Ident, ParamDecl, Repeat, RulesKind,
-    Stmt, StmtKind,
+    Assign, AssignOp, Binding, DataDecl, DataKind, Def, Experiment, Expr, Formal, Growth, Ident, ParamDecl,
+    Repeat, RulesKind, Stmt, StmtKind,
 };
 use crate::syntax::token::{Bracket, Keyword, Kind};
 
@@ -73,6 +73,7 @@ fn keyword_statement(input: Tokens, keyword: Keyword) -> Parsed<StmtKind> {
         Keyword::Name => external_name(input),
         Keyword::Parameterization => rules_block(input, RulesKind::Parameterization),
         Keyword::Expect => rules_block(input, RulesKind::Expect),
+        Keyword::Experiment => experiment(input),
         Keyword::Shared | Keyword::As | Keyword::Over | Keyword::In | Keyword::Frozen => input.mismatch(),
     }
 }
@@ -126,6 +127,25 @@ fn binding(input: Tokens) -> Parsed<Binding> {
     let (rest, name) = name("a name")(input)?;
     let (rest, _) = expect(Kind::Equals, "`=` and a value")(rest)?;
     map(expression, |value| Binding { name: name.clone(), value }).parse(rest)
+}
+
+/// `NAME [ "with" binding { "," binding } ] [ "over" NAME "=" expr ".." expr ]`
+fn experiment(input: Tokens) -> Parsed<StmtKind> {
+    let (rest, data) = name("what to train on: digits, text or synthetic")(input)?;
+    let with = rest.kind() == Kind::Name && rest.slice() == "with";
+    let (rest, lengths) = if with { several(binding)(rest.next())? } else { (rest, Vec::new()) };
+    let over = rest.kind() == Kind::Keyword(Keyword::Over);
+    let (rest, over) = if over { map(growth, Some).parse(rest.next())? } else { (rest, None) };
+    Ok((rest, StmtKind::Experiment(Experiment { data, lengths, over })))
+}
+
+/// `NAME "=" expr ".." expr`
+fn growth(input: Tokens) -> Parsed<Growth> {
+    let (rest, symbol) = name("a scale symbol")(input)?;
+    let (rest, _) = expect(Kind::Equals, "`=` and two values")(rest)?;
+    let (rest, first) = expression(rest)?;
+    let (rest, _) = expect(Kind::Rest, "`..` and the largest value")(rest)?;
+    map(expression, |last| Growth { symbol: symbol.clone(), first: first.clone(), last }).parse(rest)
 }
 
 /// `NAME [ axes ] [ "in" expr ]`
