@@ -1,6 +1,9 @@
 //! What a reader is shown: tables, charts and pictures. This room computes nothing; it writes down what the others found.
 
 pub mod annotations;
+pub mod chart;
+pub mod check_html;
+pub mod check_text;
 pub mod classify_json;
 pub mod classify_text;
 pub mod compare_text;

@@ -58,7 +58,7 @@ pub fn restraint(calculus: &Calculus, request: &Request, found: &Parameterizatio
     };
     let most = tensors(calculus).filter_map(growth).fold(0.0, f64::max);
     let (first, last) = (request.values[0] as f64, request.values[request.values.len() - 1] as f64);
-    0.25 * (first / last).powf(most)
+    (first / last).powf(most)
 }
 
 /// The findings of all runs. Names and times are the caller's to fill in.
@@ -232,7 +232,8 @@ impl Comparison<'_, '_> {
                 [&moment.gradient_change[at], &small.gradient_change[at]],
                 (parts, Some(gradient)),
             );
-            if self.has(step, at, |moment| &moment.update) {
+            let site = self.calculus.shaped.sites.iter().any(|site| site.node == id);
+            if site && self.has(step, at, |moment| &moment.update) {
                 add(
                     (Quantity::Update, step),
                     [&moment.update[at], &small.update[at]],
@@ -240,7 +241,8 @@ impl Comparison<'_, '_> {
                 );
             }
             // Where a weight is only added or looked up, nothing is propagated by it.
-            if matches!(self.calculus.graph().node(id).op, Op::Contract { .. })
+            if site
+                && matches!(self.calculus.graph().node(id).op, Op::Contract { .. })
                 && self.has(step, at, |moment| &moment.propagation)
             {
                 let propagation: Reading = |moment| &moment.propagation;

@@ -136,7 +136,8 @@ fn user_front(calculus: &Calculus, id: NodeId, base: &Base) -> f64 {
     let node = calculus.graph().node(id);
     let product = matches!(&node.op, Op::Contract { einsum, .. } if einsum.inputs.len() == 2);
     let activations = node.operands.iter().all(|own| calculus.shaped.view_of[own.index()].is_none());
-    let output = calculus.is_output[id.index()] && product;
+    let site = (0..node.operands.len()).any(|operand| calculus.shaped.site_at(id, operand).is_some());
+    let output = calculus.is_tail[id.index()] && product && site;
     let attention = product && activations && calculus.before_loss[id.index()] && is_random(calculus, id);
     let of = |chosen: bool, factor: f64| if chosen { factor } else { 1.0 };
     of(output, base.output_multiplier) * of(attention, base.attention_multiplier)

@@ -3,16 +3,16 @@
 mod arguments;
 mod progress;
 
-use std::fmt::Write;
-
 pub use arguments::{CheckArguments, EXAMPLES};
 
+use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
-use super::files::Spec;
+use super::files::{self, Spec};
 use crate::check::compare::{compare, restraint};
-use crate::check::record::{Predicted, Record, Verdict};
+use crate::check::record::Record;
 use crate::check::request::Request;
 use crate::check::runs::run_all;
+use crate::report::{check_html, check_text};
 use progress::Progress;
 
 /// Trains a network at several sizes and holds every predicted exponent against what is measured; it holds if none is refuted.
@@ -32,42 +32,29 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let mut record = compare(&calculus, &request, &prepared, &found, &runs);
     record.seconds = progress.end();
     record.command = args.command();
-    let text = match args.json {
-        true => {
-            format!("{:#}\n", serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()))?)
-        }
-        false => text(&record, args.all),
+    write_pictures(args, &record)?;
+    let json = || serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()));
+    let text = match args.format {
+        ReportFormat::Json => format!(
+            "{:#}
+",
+            json()?
+        ),
+        ReportFormat::Text => check_text::text(&record, args.all),
     };
     Ok(Answer { status: Status::of(!record.is_refuted()), ..Answer::text(text) })
 }
 
-fn text(record: &Record, all: bool) -> String {
-    let mut out = String::new();
-    let verdict = &record.verdict;
-    let _ = writeln!(
-        out,
-        "{} agree, {} above, {} below, {} unmeasured; {:.1} s",
-        verdict.agrees, verdict.above, verdict.below, verdict.unmeasured, record.seconds
-    );
-    for finding in record.findings.iter().filter(|finding| all || finding.verdict != Verdict::Agrees) {
-        let predicted = match &finding.predicted {
-            Predicted::Zero => "0".to_string(),
-            Predicted::Beyond => "beyond".to_string(),
-            Predicted::Power { exponent, .. } => exponent.clone(),
-        };
-        let measured = finding.fit.as_ref().map_or("-".to_string(), |fit| {
-            let local: Vec<String> = fit.local.iter().map(|slope| format!("{slope:.2}")).collect();
-            format!("{:.2} [{:.2}, {:.2}] {}", fit.exponent, fit.low, fit.high, local.join(" "))
-        });
-        let _ = writeln!(
-            out,
-            "{:11} {:28} {:18} t={:<2} predicted {predicted:5} measured {measured} {}",
-            finding.verdict.name(),
-            finding.subject,
-            finding.quantity.name(),
-            finding.step,
-            finding.reason.as_deref().unwrap_or("")
-        );
+/// Writes the pictures that were asked for.
+fn write_pictures(args: &CheckArguments, record: &Record) -> Result<(), Failure> {
+    if let Some(path) = &args.html {
+        files::write(path, &check_html::html(record))?;
     }
-    out
+    let Some(folder) = &args.svg else { return Ok(()) };
+    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (name, svg) in check_html::charts(record) {
+        files::write(&folder.join(name), &svg)?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::check::request::Request;
 use crate::check::runs::Course;
 use crate::check::setting::Base;
-use crate::cli::args::Rules;
+use crate::cli::args::{ReportFormat, Rules};
 use crate::cli::failure::Failure;
 use crate::cli::files::Spec;
 use crate::diagnostic::did_you_mean;
@@ -25,7 +25,8 @@ Examples:
   mupc check mlp.mup -p sp -o adam                   what explodes, and where it starts
   mupc check gpt2.mup --set L=2 --over n=64..512     a small version of a large network
   mupc check resmlp.mup -p depth-mup --over L=2..32  depth instead of width
-  mupc check mlp.mup --over n=64,96,128 --seeds 5 --lr 2^-9 --json
+  mupc check mlp.mup -p sp --html sp.html            the pictures, as one page
+  mupc check mlp.mup --over n=64,96,128 --seeds 5 --lr 2^-9 --format json
 
 Every tensor, gradient and update is measured at every size; its growth is compared with the derived exponent.
 Measured above a prediction refutes it (exit status 1); measured below is listed with the reason, if one is known.";
@@ -68,9 +69,15 @@ pub struct CheckArguments {
     /// Also list what agrees.
     #[arg(long)]
     pub all: bool,
-    /// Write the record as JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// How to write it.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub format: ReportFormat,
+    /// Also write a page with pictures and all findings, which needs no other file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write the pictures, one per quantity.
+    #[arg(long, value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
     /// Show no progress.
     #[arg(short, long)]
     pub quiet: bool,
@@ -99,6 +106,10 @@ fn rate(text: &str) -> Result<f64, String> {
         .filter(|rate| rate.is_finite() && *rate > 0.0)
         .ok_or(format!("`{text}` is not a rate such as 0.01 or 2^-7"))
 }
+
+/// The factor in front of the logits at the smallest value: with logits far below 1 the gradient of a cross entropy does not depend on
+/// them, and its size shows the power and nothing else.
+const QUIET: f64 = 0.25;
 
 impl CheckArguments {
     /// The command that repeats the check.
@@ -164,8 +175,11 @@ impl CheckArguments {
         steps.dedup();
         let threads =
             self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let chosen =
-            Base { learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)), ..Base::default() };
+        let chosen = Base {
+            learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)),
+            output_multiplier: QUIET,
+            ..Base::default()
+        };
         Ok(Request {
             question,
             symbol,
@@ -265,7 +279,7 @@ fn usual_rate(question: &Question) -> f64 {
         let law = optimizer.law();
         match (law.direction, law.relative) {
             (_, true) => 0.007_812_5,
-            (Direction::Gradient, false) => 0.125,
+            (Direction::Gradient, false) => 0.062_5,
             (Direction::Entrywise, false) => 0.000_976_562_5,
             (Direction::Spectral, false) => 0.031_25,
         }

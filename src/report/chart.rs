@@ -1,0 +1,306 @@
+//! Charts of measured powers: log-log panels with points, interval bands, dashed predictions and labels at the ends of lines, as SVG.
+//!
+//! General plotting crates label series in a legend and space ticks decimally; what is wanted here is ticks at powers of two, one scale for all
+//! panels, and names where the lines end, so that a picture is read without a legend. That is a page of code.
+
+use std::fmt::Write;
+
+/// A row of panels with one scale.
+#[derive(Clone, Debug, Default)]
+pub struct Chart {
+    /// Above all panels, and what the picture is called for those who cannot see it.
+    pub title: String,
+    /// What the horizontal axis counts.
+    pub x_label: String,
+    /// What the vertical axis measures.
+    pub y_label: String,
+    /// The panels.
+    pub panels: Vec<Panel>,
+}
+
+/// One pair of axes.
+#[derive(Clone, Debug, Default)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// What is drawn, each in a colour of its own.
+    pub series: Vec<Series>,
+}
+
+/// One line.
+#[derive(Clone, Debug, Default)]
+pub struct Series {
+    /// At its end.
+    pub label: String,
+    /// Measured points.
+    pub points: Vec<Point>,
+    /// A dashed line: a prediction.
+    pub dashed: Vec<(f64, f64)>,
+    /// Whether the line is drawn strongly: what a reader should see first.
+    pub strong: bool,
+    /// A point to be marked: an optimum.
+    pub mark: Option<(f64, f64)>,
+}
+
+/// A measured point with its interval; all positive.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Where.
+    pub x: f64,
+    /// The value.
+    pub y: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// Okabe & Ito 2008: colours that remain apart for most colour-blind readers.
+const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9"];
+const WIDTH: f64 = 250.0;
+const HEIGHT: f64 = 190.0;
+/// Room for labels at the ends of lines.
+const LABELS: f64 = 118.0;
+const LEFT: f64 = 64.0;
+const TOP: f64 = 58.0;
+const BOTTOM: f64 = 46.0;
+/// The least distance of two labels.
+const LINE: f64 = 13.0;
+const PER_ROW: usize = 2;
+
+/// The range of one axis in powers of two, with its ticks.
+struct Axis {
+    from: f64,
+    to: f64,
+    ticks: Vec<i32>,
+}
+
+impl Axis {
+    fn new(values: impl Iterator<Item = f64>, most: usize) -> Axis {
+        let logs = values.filter(|value| value.is_finite() && *value > 0.0).map(f64::log2);
+        let (low, high) =
+            logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), log| (low.min(log), high.max(log)));
+        let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
+        let (first, last) = ((low - 0.05).floor(), (high + 0.05).ceil().max((low - 0.05).floor() + 1.0));
+        let step = ((last - first) / most as f64).ceil().max(1.0) as i32;
+        let start = (first as i32).div_euclid(step) * step;
+        let ticks = (0..).map(|count| start + count * step);
+        let ticks: Vec<i32> = ticks.take_while(|tick| f64::from(tick - step) < last).collect();
+        let to = f64::from(*ticks.last().unwrap_or(&1));
+        Axis { from: f64::from(start), to, ticks }
+    }
+
+    /// Where a value lies, from 0 to 1.
+    fn place(&self, value: f64) -> f64 {
+        (value.log2() - self.from) / (self.to - self.from)
+    }
+}
+
+/// `2⁻³` for -3.
+fn power_of_two(exponent: i32) -> String {
+    let digits = exponent.unsigned_abs().to_string();
+    let raised = digits.chars().map(|digit| match digit {
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        other => char::from_u32(0x2070 + (other as u32 - '0' as u32)).unwrap_or(other),
+    });
+    let sign = if exponent < 0 { "⁻" } else { "" };
+    format!("2{sign}{}", raised.collect::<String>())
+}
+
+/// Text that may stand in XML.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+impl Chart {
+    /// The picture.
+    pub fn svg(&self) -> String {
+        let points = || self.panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.points);
+        let dashed = || self.panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.dashed);
+        let x = Axis::new(points().map(|point| point.x), 6);
+        let heights = points().flat_map(|point| [point.low, point.high, point.y]);
+        let y = Axis::new(heights.chain(dashed().map(|(_, y)| *y)), 6);
+        let columns = self.panels.len().clamp(1, PER_ROW);
+        let rows = self.panels.len().div_ceil(PER_ROW).max(1);
+        let (cell, row) = (LEFT + WIDTH + LABELS, TOP + HEIGHT + BOTTOM);
+        let (width, height) = (cell * columns as f64, 30.0 + row * rows as f64);
+        let mut out = String::new();
+        let _ = write!(
+            out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+             role=\"img\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\"><title>{0}</title>\
+             <text x=\"{LEFT}\" y=\"22\" font-size=\"15\" font-weight=\"bold\" fill=\"currentColor\">{0}</text>",
+            escaped(&self.title)
+        );
+        for (at, panel) in self.panels.iter().enumerate() {
+            let (left, top) =
+                (cell * (at % PER_ROW) as f64 + LEFT, 30.0 + row * (at / PER_ROW) as f64 + TOP - 20.0);
+            let frame = Frame { x: &x, y: &y, left, top };
+            frame.axes(&mut out, self, &panel.title);
+            frame.series(&mut out, panel);
+        }
+        out.push_str("</svg>");
+        out
+    }
+}
+
+/// Where a panel stands.
+struct Frame<'a> {
+    x: &'a Axis,
+    y: &'a Axis,
+    left: f64,
+    top: f64,
+}
+
+impl Frame<'_> {
+    fn at(&self, x: f64, y: f64) -> (f64, f64) {
+        (self.left + WIDTH * self.x.place(x), self.top + HEIGHT * (1.0 - self.y.place(y)))
+    }
+
+    fn axes(&self, out: &mut String, chart: &Chart, title: &str) {
+        let (left, right, bottom) = (self.left, self.left + WIDTH, self.top + HEIGHT);
+        let _ = write!(
+            out,
+            "<text x=\"{left}\" y=\"{}\" font-weight=\"bold\" fill=\"currentColor\">{}</text>",
+            self.top - 12.0,
+            escaped(title)
+        );
+        for tick in &self.y.ticks {
+            let (_, y) = self.at(1.0, f64::from(*tick).exp2());
+            let _ = write!(
+                out,
+                "<path d=\"M{left} {y:.1}H{right}\" stroke=\"currentColor\" stroke-opacity=\"0.14\"/>\
+                 <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"currentColor\" fill-opacity=\"0.7\">{}</text>",
+                left - 7.0,
+                y + 4.0,
+                power_of_two(*tick)
+            );
+        }
+        for tick in &self.x.ticks {
+            let (x, _) = self.at(f64::from(*tick).exp2(), 1.0);
+            let label = power_of_two(*tick);
+            let _ = write!(
+                out,
+                "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\" fill=\"currentColor\" fill-opacity=\"0.7\">{label}</text>",
+                bottom + 17.0
+            );
+        }
+        let _ = write!(
+            out,
+            "<path d=\"M{left} {bottom}H{right}\" stroke=\"currentColor\"/>\
+             <text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"currentColor\" fill-opacity=\"0.7\">{}</text>\
+             <text transform=\"translate({} {}) rotate(-90)\" text-anchor=\"middle\" fill=\"currentColor\" fill-opacity=\"0.7\">{}</text>",
+            left + WIDTH / 2.0,
+            bottom + 34.0,
+            escaped(&chart.x_label),
+            left - 44.0,
+            self.top + HEIGHT / 2.0,
+            escaped(&chart.y_label)
+        );
+    }
+
+    fn series(&self, out: &mut String, panel: &Panel) {
+        let mut labels: Vec<(f64, &str, &str)> = Vec::new();
+        for (at, series) in panel.series.iter().enumerate() {
+            let colour = COLOURS[at % COLOURS.len()];
+            self.band(out, series, colour);
+            self.line(out, series, colour);
+            if let Some(last) = series.points.last() {
+                labels.push((self.at(last.x, last.y).1, &series.label, colour));
+            }
+        }
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut lowest = f64::NEG_INFINITY;
+        for (y, label, colour) in labels {
+            lowest = y.max(lowest + LINE);
+            let _ = write!(
+                out,
+                "<text x=\"{}\" y=\"{:.1}\" font-size=\"11\" font-weight=\"bold\" fill=\"{colour}\">{}</text>",
+                self.left + WIDTH + 6.0,
+                lowest + 4.0,
+                escaped(label)
+            );
+        }
+    }
+
+    fn band(&self, out: &mut String, series: &Series, colour: &str) {
+        let usable = |point: &&Point| point.low > 0.0 && point.high.is_finite();
+        let upper = series.points.iter().filter(usable).map(|point| self.at(point.x, point.high));
+        let lower = series.points.iter().rev().filter(usable).map(|point| self.at(point.x, point.low));
+        let corners: Vec<String> = upper.chain(lower).map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        if corners.len() > 2 {
+            let _ =
+                write!(out, "<path d=\"M{}Z\" fill=\"{colour}\" fill-opacity=\"0.15\"/>", corners.join("L"));
+        }
+    }
+
+    fn line(&self, out: &mut String, series: &Series, colour: &str) {
+        let usable = series.points.iter().filter(|point| point.y > 0.0 && point.y.is_finite());
+        let path: Vec<String> = usable
+            .clone()
+            .map(|point| self.at(point.x, point.y))
+            .map(|(x, y)| format!("{x:.1} {y:.1}"))
+            .collect();
+        let width = if series.strong { 3.0 } else { 1.8 };
+        if path.len() > 1 {
+            let _ = write!(
+                out,
+                "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"/>",
+                path.join("L")
+            );
+        }
+        for (x, y) in usable.map(|point| self.at(point.x, point.y)) {
+            let _ = write!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\" fill=\"{colour}\"/>");
+        }
+        let dashed = series.dashed.iter().map(|(x, y)| self.at(*x, *y));
+        let dashed: Vec<String> = dashed.map(|(x, y)| format!("{x:.1} {y:.1}")).collect();
+        if dashed.len() > 1 {
+            let _ = write!(
+                out,
+                "<path d=\"M{}\" fill=\"none\" stroke=\"{colour}\" stroke-dasharray=\"3 4\" stroke-width=\"1.4\"/>",
+                dashed.join("L")
+            );
+        }
+        if let Some((x, y)) = series.mark.map(|(x, y)| self.at(x, y)) {
+            let _ = write!(
+                out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"6\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_powers_of_two_and_hold_everything() {
+        let axis = Axis::new([64.0, 4096.0].into_iter(), 6);
+        assert_eq!(axis.ticks.first(), Some(&5));
+        assert!(axis.ticks.len() <= 8 && axis.place(64.0) >= 0.0 && axis.place(4096.0) <= 1.0);
+        assert_eq!(power_of_two(-13), "2⁻¹³");
+        assert_eq!(power_of_two(10), "2¹⁰");
+    }
+
+    #[test]
+    fn labels_do_not_overlap() {
+        let point = |x: f64, y: f64| Point { x, y, low: 0.9 * y, high: 1.1 * y };
+        let series = |label: &str| Series {
+            label: label.to_string(),
+            points: vec![point(64.0, 1.0), point(128.0, 1.0)],
+            ..Series::default()
+        };
+        let panel = Panel { title: "<same>".into(), series: vec![series("a"), series("b"), series("c")] };
+        let svg = Chart { panels: vec![panel], ..Chart::default() }.svg();
+        let place = |label: &str| {
+            let end = svg.find(&format!(">{label}</text>")).unwrap();
+            let start = svg[..end].rfind(" y=\"").unwrap() + 4;
+            svg[start..].split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        assert!((place("a") - place("b")).abs() >= LINE && (place("b") - place("c")).abs() >= LINE);
+        assert!(svg.contains("&lt;same&gt;"));
+    }
+}

@@ -1,0 +1,159 @@
+//! A coordinate check as pictures, and as one page that needs nothing else: no script, no font, no file beside it.
+
+use std::fmt::Write;
+
+use super::chart::{Chart, Panel, Point, Series, escaped};
+use super::check_text::{measured, predicted, set_up, verdict};
+use crate::check::record::{Finding, Predicted, Quantity, Record, Verdict};
+
+/// Lines in one panel.
+const LINES: usize = 5;
+
+/// One chart per quantity at the last step it was measured: a name for a file, and the picture.
+pub fn charts(record: &Record) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for quantity in Quantity::ALL {
+        let of = || record.findings.iter().filter(move |finding| finding.quantity == quantity);
+        let Some(last) = of().map(|finding| finding.step).max() else { continue };
+        let mut findings: Vec<&Finding> =
+            of().filter(|finding| finding.step == last && drawable(finding)).collect();
+        if findings.is_empty() {
+            continue;
+        }
+        findings.sort_by_key(|finding| finding.order);
+        let name = format!("{}.svg", quantity.name().replace(' ', "-"));
+        found.push((name, chart(record, quantity, last, &findings).svg()));
+    }
+    found
+}
+
+fn drawable(finding: &Finding) -> bool {
+    finding.series.iter().filter(|point| point.size > 0.0 && point.size.is_finite()).count() > 1
+}
+
+fn chart(record: &Record, quantity: Quantity, step: usize, findings: &[&Finding]) -> Chart {
+    let panels = findings.chunks(LINES).map(|chunk| Panel {
+        title: title(chunk),
+        series: chunk.iter().map(|finding| series(finding)).collect(),
+    });
+    let when = if step == 0 { "at initialization".to_string() } else { format!("after {step} steps") };
+    Chart {
+        title: format!("{} {}, {when}", quantity.name(), quantity.symbol()),
+        x_label: record.symbol.clone(),
+        y_label: quantity.symbol().to_string(),
+        panels: panels.collect(),
+    }
+}
+
+/// From the first to the last tensor of a panel.
+fn title(findings: &[&Finding]) -> String {
+    match findings {
+        [] => String::new(),
+        [only] => only.subject.clone(),
+        [first, .., last] => format!("{} to {}", first.subject, last.subject),
+    }
+}
+
+fn series(finding: &Finding) -> Series {
+    let usable = finding.series.iter().filter(|point| point.size > 0.0 && point.size.is_finite());
+    let points: Vec<Point> = usable
+        .map(|point| Point { x: point.value as f64, y: point.size, low: point.low, high: point.high })
+        .collect();
+    let label = finding.subject.rsplit('.').next().unwrap_or_default().to_string();
+    let label =
+        if label.chars().count() > 16 { label.chars().take(15).chain(['…']).collect() } else { label };
+    let strong = finding.verdict == Verdict::Above;
+    Series { label, dashed: prediction(finding, &points), points, strong, mark: None }
+}
+
+/// The predicted power through the middle of the measured points.
+fn prediction(finding: &Finding, points: &[Point]) -> Vec<(f64, f64)> {
+    let Predicted::Power { value, .. } = finding.predicted else { return Vec::new() };
+    let level =
+        points.iter().map(|point| point.y.ln() - value * point.x.ln()).sum::<f64>() / points.len() as f64;
+    points.iter().map(|point| (point.x, (level + value * point.x.ln()).exp())).collect()
+}
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --faint: #8884; --bad: #b3261e; --good: #146c2e; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #16181a; --bad: #ff8a80; --good: #7bd88f; } }
+body { font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
+       margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.4rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+.verdict { font-size: 1.1rem; font-weight: 600; white-space: pre-line; } .refuted { color: var(--bad); } .holds { color: var(--good); }
+.set-up, figcaption { opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
+figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
+border-bottom: 1px solid var(--faint); vertical-align: top; } .above td { color: var(--bad); font-weight: 600; }
+";
+
+/// The page.
+pub fn html(record: &Record) -> String {
+    let class = if record.is_refuted() { "refuted" } else { "holds" };
+    let title = format!("{} · {} · {}", record.network, record.parameterization, record.optimizer);
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>Coordinate check: {0}</title><style>{STYLE}</style></head><body>\n\
+         <h1>Coordinate check: {0}</h1>\n<p class=\"verdict {class}\">{1}</p>\n<p class=\"set-up\">{2}</p>\n<p><code>{3}</code></p>\n",
+        escaped(&title),
+        escaped(&verdict(record)),
+        escaped(&set_up(record)),
+        escaped(&record.command)
+    );
+    out.push_str(
+        "<p>Every line is one tensor or parameter: points are geometric means over the seeds, bands reach from the smallest to the \
+         largest seed, dashed lines have the predicted slope. A line that rises against its dashes refutes a rule.</p>\n",
+    );
+    for (name, svg) in charts(record) {
+        let quantity =
+            Quantity::ALL.into_iter().find(|own| format!("{}.svg", own.name().replace(' ', "-")) == name);
+        let sentence = quantity.map_or("", Quantity::sentence);
+        let _ = writeln!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>", escaped(sentence));
+    }
+    findings(&mut out, record);
+    alignment(&mut out, record);
+    out.push_str("</body></html>\n");
+    out
+}
+
+fn findings(out: &mut String, record: &Record) {
+    out.push_str("<h2>All findings</h2><div class=\"scroll\"><table><tr><th>verdict<th>tensor or parameter<th>what<th>step<th>predicted<th>measured<th>remark</tr>\n");
+    for finding in &record.findings {
+        let class = if finding.verdict == Verdict::Above { " class=\"above\"" } else { "" };
+        let cells = [
+            finding.verdict.name().to_string(),
+            finding.subject.clone(),
+            finding.quantity.name().to_string(),
+            finding.step.to_string(),
+            predicted(record, &finding.predicted),
+            measured(record, finding),
+            finding.reason.clone().unwrap_or_default(),
+        ];
+        let cells: String = cells.iter().map(|cell| format!("<td>{}", escaped(cell))).collect();
+        let _ = writeln!(out, "<tr{class}>{cells}</tr>");
+    }
+    out.push_str("</table></div>\n");
+}
+
+fn alignment(out: &mut String, record: &Record) {
+    if record.alignment.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<h2>Alignment of updates with activations</h2><p>a in |ΔW x| = |ΔW| |x| N<sup>a</sup>, at the largest size (Everett et al. 2024, section 3).</p>\
+         <div class=\"scroll\"><table><tr><th>update of<th>step<th>measured<th>from<th>to<th>assumed</tr>\n",
+    );
+    for own in &record.alignment {
+        let _ = writeln!(
+            out,
+            "<tr><td>{}<td>{}<td>{:.2}<td>{:.2}<td>{:.2}<td>{}</tr>",
+            escaped(&own.site),
+            own.step,
+            own.measured,
+            own.low,
+            own.high,
+            own.assumed
+        );
+    }
+    out.push_str("</table></div>\n");
+}
