@@ -3,7 +3,7 @@
 use super::record::{Alignment, Finding, Overall, Point, Predicted, Quantity, Record, Run, Verdict};
 use super::request::{Prepare, Request};
 use super::runs::Measured;
-use super::verdict::judge;
+use super::verdict::{SLACK, judge};
 use crate::concrete::float;
 use crate::dim::Symbol;
 use crate::graph::{NodeId, Op, ParamId};
@@ -31,6 +31,8 @@ struct Comparison<'a, 'g> {
     realized: Realized,
     /// The prediction for small steps, which a stable network with a small rate may still follow.
     small: Realized,
+    /// The same if training aligned nothing: the random part of every sum.
+    unaligned: Realized,
     runs: &'a [Measured],
 }
 
@@ -44,7 +46,7 @@ pub fn regime(calculus: &Calculus, found: &Parameterization) -> Regime {
 }
 
 /// The factor on the learning rate that keeps every change linear in it up to the largest value: one over the largest
-/// predicted growth, and a quarter of that for the steps that follow the first.
+/// predicted growth.
 pub fn restraint(calculus: &Calculus, request: &Request, found: &Parameterization) -> f64 {
     if regime(calculus, found) == Regime::Finite {
         return 1.0;
@@ -61,9 +63,10 @@ pub fn restraint(calculus: &Calculus, request: &Request, found: &Parameterizatio
     (first / last).powf(most)
 }
 
-/// The findings of all runs. Names and times are the caller's to fill in.
+/// The findings of all runs. The second calculus is the same under the convention that nothing lines up with anything: its sizes are those
+/// of the random parts, which are what a measurement below a prediction may show. Names and times are the caller's to fill in.
 pub fn compare(
-    calculus: &Calculus,
+    [calculus, unaligned]: [&Calculus; 2],
     request: &Request,
     prepared: &Prepare,
     found: &Parameterization,
@@ -72,7 +75,8 @@ pub fn compare(
     let last = request.course.steps.iter().copied().max().unwrap_or(0);
     let of = |regime| realize(calculus, found.abc.clone(), found.plan.clone(), last, regime);
     let (realized, small) = (of(regime(calculus, found)), of(Regime::Small));
-    let comparison = Comparison { calculus, request, prepared, found, realized, small, runs };
+    let unaligned = realize(unaligned, found.abc.clone(), found.plan.clone(), last, Regime::Small);
+    let comparison = Comparison { calculus, request, prepared, found, realized, small, unaligned, runs };
     let mut findings = comparison.of_params();
     findings.extend(tensors(calculus).flat_map(|id| comparison.of_tensor(id)));
     findings.sort_by_key(Finding::causal_order);
@@ -161,7 +165,7 @@ impl Comparison<'_, '_> {
         subject: &str,
         order: usize,
         (quantity, step): (Quantity, usize),
-        [size, small]: [&Size; 2],
+        [size, small, unaligned]: [&Size; 3],
         (of, whole): (Reading, Option<Reading>),
         at: usize,
     ) -> Finding {
@@ -183,6 +187,10 @@ impl Comparison<'_, '_> {
                 in_words(&early)
             ));
         }
+        if judged.verdict == Verdict::Below && judged.reason.is_none() {
+            let fit = judged.fit.as_ref();
+            judged.reason = fit.and_then(|fit| self.excuse(order, unaligned, fit.high));
+        }
         Finding {
             subject: subject.to_string(),
             order,
@@ -196,9 +204,27 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// The predictions for a step: the one, and the one for small steps.
-    fn moments(&self, step: usize) -> Option<(&Predictions, &Predictions)> {
-        Some((self.realized.steps.get(step.checked_sub(1)?)?, self.small.steps.get(step - 1)?))
+    /// Why a bound is not attained, where the calculus knows.
+    fn excuse(&self, order: usize, unaligned: &Size, high: f64) -> Option<String> {
+        let meets_itself = self.calculus.sums.get(order).is_some_and(|sum| sum.aligned.is_some());
+        if meets_itself {
+            return Some(
+                "a weight meets itself here; of many entries only a few line up, with a small constant"
+                    .to_string(),
+            );
+        }
+        let random = self.predicted(unaligned);
+        let reached = matches!(&random, Predicted::Power { value, .. } if high + SLACK >= *value);
+        let words = || {
+            format!("a mixture: the random part, {}, still hides what training lines up", in_words(&random))
+        };
+        reached.then(words)
+    }
+
+    /// The predictions for a step: the one, the one for small steps, and the one without alignment.
+    fn moments(&self, step: usize) -> Option<[&Predictions; 3]> {
+        let at = step.checked_sub(1)?;
+        Some([self.realized.steps.get(at)?, self.small.steps.get(at)?, self.unaligned.steps.get(at)?])
     }
 
     fn of_tensor(&self, id: NodeId) -> Vec<Finding> {
@@ -210,33 +236,33 @@ impl Comparison<'_, '_> {
             return found;
         }
         let mut add =
-            |kind, size: [&Size; 2], reading| found.push(self.finding(label, at, kind, size, reading, at));
-        add((Quantity::Value, 0), [&self.realized.initial[at]; 2], (value, None));
+            |kind, size: [&Size; 3], reading| found.push(self.finding(label, at, kind, size, reading, at));
+        add((Quantity::Value, 0), [&self.realized.initial[at]; 3], (value, None));
         let trained = self.has(0, at, gradient);
         if trained {
-            add((Quantity::Gradient, 0), [&self.realized.fresh[at]; 2], (gradient, None));
+            add((Quantity::Gradient, 0), [&self.realized.fresh[at]; 3], (gradient, None));
         }
         for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-            let Some((moment, small)) = self.moments(step) else { continue };
+            let Some([moment, small, random]) = self.moments(step) else { continue };
             if !trained {
                 continue;
             }
             add(
                 (Quantity::Change, step),
-                [&moment.change[at], &small.change[at]],
+                [&moment.change[at], &small.change[at], &random.change[at]],
                 (|moment| &moment.change, Some(value)),
             );
             let parts = (|moment: &Moment| &moment.gradient_change) as Reading;
             add(
                 (Quantity::GradientChange, step),
-                [&moment.gradient_change[at], &small.gradient_change[at]],
+                [&moment.gradient_change[at], &small.gradient_change[at], &random.gradient_change[at]],
                 (parts, Some(gradient)),
             );
             let site = self.calculus.shaped.sites.iter().any(|site| site.node == id);
             if site && self.has(step, at, |moment| &moment.update) {
                 add(
                     (Quantity::Update, step),
-                    [&moment.update[at], &small.update[at]],
+                    [&moment.update[at], &small.update[at], &random.update[at]],
                     (|moment| &moment.update, Some(value)),
                 );
             }
@@ -248,7 +274,7 @@ impl Comparison<'_, '_> {
                 let propagation: Reading = |moment| &moment.propagation;
                 add(
                     (Quantity::Propagation, step),
-                    [&moment.propagation[at], &small.propagation[at]],
+                    [&moment.propagation[at], &small.propagation[at], &random.propagation[at]],
                     (propagation, Some(value)),
                 );
             }
@@ -273,19 +299,19 @@ impl Comparison<'_, '_> {
                 path,
                 order,
                 (Quantity::Entries, 0),
-                [&self.realized.initial[order]; 2],
+                [&self.realized.initial[order]; 3],
                 (entries, None),
                 at,
             ));
             for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-                let Some((moment, small)) = self.moments(step) else { continue };
+                let Some([moment, small, random]) = self.moments(step) else { continue };
                 let kind = (Quantity::EntryChange, step);
                 let reading: (Reading, _) = (|moment| &moment.entry_change, Some(entries));
                 found.push(self.finding(
                     path,
                     order,
                     kind,
-                    [&moment.moved[at], &small.moved[at]],
+                    [&moment.moved[at], &small.moved[at], &random.moved[at]],
                     reading,
                     at,
                 ));

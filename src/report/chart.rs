@@ -81,7 +81,7 @@ impl Axis {
         let (low, high) =
             logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), log| (low.min(log), high.max(log)));
         let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
-        let (first, last) = ((low - 0.05).floor(), (high + 0.05).ceil().max((low - 0.05).floor() + 1.0));
+        let (first, last) = (low.floor(), high.ceil().max(low.floor() + 1.0));
         let step = ((last - first) / most as f64).ceil().max(1.0) as i32;
         let start = (first as i32).div_euclid(step) * step;
         let ticks = (0..).map(|count| start + count * step);
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn ticks_are_powers_of_two_and_hold_everything() {
         let axis = Axis::new([64.0, 4096.0].into_iter(), 6);
-        assert_eq!(axis.ticks.first(), Some(&5));
+        assert_eq!(axis.ticks.first(), Some(&6));
         assert!(axis.ticks.len() <= 8 && axis.place(64.0) >= 0.0 && axis.place(4096.0) <= 1.0);
         assert_eq!(power_of_two(-13), "2⁻¹³");
         assert_eq!(power_of_two(10), "2¹⁰");

@@ -59,7 +59,10 @@ fn series(finding: &Finding) -> Series {
     let points: Vec<Point> = usable
         .map(|point| Point { x: point.value as f64, y: point.size, low: point.low, high: point.high })
         .collect();
-    let label = finding.subject.rsplit('.').next().unwrap_or_default().to_string();
+    // The last name says what it is, the one before whose.
+    let mut names = finding.subject.rsplitn(3, '.');
+    let (own, whose) = (names.next().unwrap_or_default(), names.next());
+    let label = whose.map_or(own.to_string(), |whose| format!("{whose}.{own}"));
     let label =
         if label.chars().count() > 16 { label.chars().take(15).chain(['…']).collect() } else { label };
     let strong = finding.verdict == Verdict::Above;
