@@ -238,6 +238,7 @@ impl<'a, 'g> Chain<'a, 'g> {
             Quantity::GradientChange(id) => format!("dG({})", label(id)),
             Quantity::Turn(id) => format!("turn({})", label(id)),
             Quantity::Echo(id) => format!("<G, D>({})", label(id)),
+            Quantity::Recoil(id) => format!("<dG, x>({})", label(id)),
             Quantity::Coherent => "N".into(),
             Quantity::Random => "N^1/2".into(),
             Quantity::Aligned => "N^1/2 max(1, N/M)^1/2".into(),

@@ -7,6 +7,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::change::Convention;
+use super::echo::Recoil;
 use super::forward::{Climbs, in_sum, multiplier};
 use super::repetition::Repetitions;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
@@ -57,6 +58,8 @@ pub struct Motion<'a> {
     pub fresh: &'a [Size],
     /// D of every tensor.
     pub change: &'a [Size],
+    /// How much of a gradient's change lines up with what passes it on. Without it, all that can.
+    pub recoil: Option<Recoil<'a>>,
 }
 
 impl Motion<'_> {
@@ -253,16 +256,40 @@ impl Backward<'_, '_> {
         match (self.when, self.shaped.site_at(id, other)) {
             (When::Training, Some(site)) if self.is_random(site.param) => {
                 let entry = (Quantity::Entry, self.initial[source.index()].clone());
-                let bound = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
-                terms.term(Rule::AlignedBackward, &[factor.clone(), entry, bound, g.clone()]);
+                let most = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
                 let step = (Quantity::Step, steps[site.param.index()].clone());
-                terms.term(Rule::ChangeBackward, &[factor, step, self.convention.update(&lacks), whole]);
+                let change = [factor.clone(), step, self.convention.update(&lacks), whole];
+                self.lined_up((id, at), Rule::AlignedBackward, [factor, entry, g], most, terms);
+                terms.term(Rule::ChangeBackward, &change);
             }
             (When::Fresh, Some(_)) => {
                 terms.term(Rule::FreshBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
             }
             (_, _) => {
-                terms.term(Rule::ProductBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
+                let most = self.broadcast(&lacks);
+                let factors = [factor, self.value(source), g];
+                self.lined_up((id, at), Rule::ProductBackward, factors, most, terms);
+            }
+        }
+    }
+
+    /// A gradient through a factor that it lines up with, at most; of a gradient's change, with as much as is known to.
+    fn lined_up(
+        &self,
+        place: (NodeId, usize),
+        rule: Rule,
+        factors: [Factor; 3],
+        most: Factor,
+        terms: &mut impl Terms,
+    ) {
+        let (id, at) = place;
+        let own = self.shaped.graph.node(id).operands[at];
+        let recoil = self.motion.and_then(|motion| motion.recoil);
+        match recoil.filter(|_| self.shaped.view_of[own.index()].is_none()) {
+            Some(recoil) => recoil.terms(place, rule, (&factors, &self.lacks(id, at), most), terms),
+            None => {
+                let [multiplier, other, g] = factors;
+                terms.term(rule, &[multiplier, other, most, g]);
             }
         }
     }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::Size;
 use super::parity::Summation;
 use super::term::{Factor, Quantity, Rule, Terms, coherent, product, random};
+use crate::dim::Monomial;
 use crate::graph::{Graph, NodeId};
 use crate::rational::Rational;
 
@@ -73,5 +74,49 @@ impl Echo<'_> {
         terms.term(rule, &all);
         let source = self.graph.node(id).operands[at];
         terms.term(rule, &[(Quantity::Echo(source), self.aligned(id, at).min(bound))]);
+    }
+}
+
+/// The same for changes of gradients: what lines up with a tensor's values. The measure is J(x), the inner product of the change of the gradient with
+/// the values at initialization. A weight's change gives J(x) what it gives I(W), since <dW^T G(h), x> = <G(W), dW>; and what
+/// comes from h has the inner product with x that it has with the part of h that comes from x.
+#[derive(Clone, Copy)]
+pub struct Recoil<'a> {
+    /// The graph.
+    pub graph: &'a Graph,
+    /// |x_0|.
+    pub initial: &'a [Size],
+    /// The number of entries of every node.
+    pub entries: &'a [Size],
+    /// J of the nodes that have been walked.
+    pub work: &'a [Size],
+    /// Which part of a node's J goes to which operand.
+    pub shares: &'a Shares,
+}
+
+impl Recoil<'_> {
+    /// The part of a node's J that goes to an operand.
+    pub fn through(&self, id: NodeId, at: usize) -> Size {
+        self.work[id.index()].mul(&self.shares[id.index()][at])
+    }
+
+    /// The terms of a gradient's change through one factor: as for fresh gradients, and what lines up, at most `most`.
+    pub fn terms(
+        &self,
+        (id, at): (NodeId, usize),
+        rule: Rule,
+        (factors, lacks, most): (&[Factor; 3], &Monomial, Factor),
+        terms: &mut impl Terms,
+    ) {
+        let any = random(lacks);
+        let [multiplier, other, g] = factors.clone();
+        if any >= most.1 {
+            return terms.term(rule, &[multiplier, other, most, g]);
+        }
+        let bound = product(factors).mul(&most.1);
+        terms.term(rule, &[multiplier, other, (Quantity::RandomBroadcast, any), g]);
+        let source = self.graph.node(id).operands[at];
+        let size = self.entries[source.index()].mul(&self.initial[source.index()]);
+        terms.term(rule, &[(Quantity::Recoil(source), self.through(id, at).div(&size).min(bound))]);
     }
 }

@@ -13,6 +13,7 @@
 //! U_t = op(W_t, x_t) - op(W_0, x_t) and P_t = op(W_0, x_t) - op(W_0, x_0), multipliers included; gradients as those of the mean loss with
 //! respect to node values, a parameter's with respect to the trained tensor times its own multiplier.
 
+mod back;
 mod walk;
 
 use std::rc::Rc;
@@ -174,16 +175,19 @@ impl Run<'_, '_> {
         let (change, work) = walk::changes(known);
         let changes = known.with_echo(&work);
         let (update, propagation) = self.parts(changes, &change, last);
-        let seeds = last.gradient_change.clone();
         let reached = reached(self.initial, &change);
-        let backward = self.moving(&change, &reached);
-        let gradient_change = gradients(backward, Steps::Given(&moved), seeds);
+        let gradient_change = back::gradient_changes(back::Known {
+            backward: self.moving(&change, &reached),
+            echo: known.echo(&work),
+            steps: &moved,
+            before: &last.gradient_change,
+        });
         Moment { gradient_change, update, propagation, change, work, moved }
     }
 
     /// The pass of changes of gradients.
     fn moving<'a>(&'a self, change: &'a [Size], reached: &'a [Size]) -> Backward<'a, 'a> {
-        let motion = Some(Motion { fresh: self.fresh, change });
+        let motion = Some(Motion { fresh: self.fresh, change, recoil: None });
         Backward { motion, ..self.calculus.backward(self.abc, self.initial, reached, When::Training) }
     }
 

@@ -40,6 +40,8 @@ pub enum Quantity {
     Turn(NodeId),
     /// What training aligned with the other factor of a product: their inner product over the size of what it moves.
     Echo(NodeId),
+    /// What of a gradient's change lines up with the values of a tensor: their inner product over the size of what it changes.
+    Recoil(NodeId),
     /// N: a summed length, all summands alike.
     Coherent,
     /// N^(1/2): a summed length, summands of mean zero.

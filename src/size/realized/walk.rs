@@ -33,9 +33,17 @@ impl<'a, 'g> Known<'a, 'g> {
     where
         'a: 'w,
     {
+        Changes { echo: Some(self.echo(work)), ..self.changes }
+    }
+
+    /// Inner products as far as they are known.
+    pub fn echo<'w>(&self, work: &'w [Size]) -> Echo<'w>
+    where
+        'a: 'w,
+        'g: 'w,
+    {
         let Known { sums, shares, gradient, entries, .. } = *self;
-        let graph = self.changes.shaped.graph;
-        Changes { echo: Some(Echo { graph, sums, work, shares, gradient, entries }), ..self.changes }
+        Echo { graph: self.changes.shaped.graph, sums, work, shares, gradient, entries }
     }
 }
 
