@@ -1,6 +1,7 @@
 //! The command line: arguments in, text and an exit status out. All IO of the program happens in this room.
 
 pub mod args;
+pub mod check;
 pub mod failure;
 
 mod classify;
@@ -38,6 +39,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Explain(args) => explain::run(args),
         Task::Classify(args) => classify::run(args),
         Task::Compare(args) => compare::run(args),
+        Task::Check(args) => check::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

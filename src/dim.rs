@@ -12,8 +12,27 @@ use smallvec::SmallVec;
 use crate::rational::{Exponent, Rational};
 
 /// A scale symbol, numbered in the order of declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Symbol(pub u16);
+
+impl Symbol {
+    /// One over the learning rate of an experiment with small steps: it goes to infinity before everything that a spec declares.
+    pub const INVERSE_RATE: Symbol = Symbol(u16::MAX);
+}
+
+/// The order of limits.
+impl Ord for Symbol {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The inverse rate has the highest number and comes first.
+        self.0.wrapping_add(1).cmp(&other.0.wrapping_add(1))
+    }
+}
+
+impl PartialOrd for Symbol {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// A product of powers of scale symbols, sorted by symbol, without zero powers.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ mod param;
 use crate::abc::Abc;
 use crate::diagnostic::did_you_mean;
 use crate::graph::{Graph, NodeId, ParamId};
-use crate::parameterization::Parameterization;
+use crate::parameterization::{LearningRates, Parameterization};
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, analyze};
 
@@ -91,7 +91,11 @@ pub fn explain(
     let graph = calculus.graph();
     let subject = subject(calculus, name)?;
     let sizes = analyze(calculus, found.abc.clone(), found.plan.clone());
-    let title = |what: &str| format!("{what} under {} with {}", found.scheme, found.plan);
+    let rates = match found.rates {
+        LearningRates::Own => String::new(),
+        other => format!(" at {other} rates"),
+    };
+    let title = |what: &str| format!("{what} under {} with {}{rates}", found.scheme, found.plan);
     Ok(match subject {
         Subject::Param(param) => Explanation {
             title: title(&graph.param(param).path),

@@ -28,6 +28,7 @@
 //! [`parameterization`], [`explain`], [`report`], [`cli`].
 
 pub mod abc;
+pub mod check;
 pub mod cli;
 pub mod concrete;
 pub mod diagnostic;
@@ -50,7 +51,7 @@ pub mod syntax;
 pub use loader::Loader;
 pub use network::{Network, Question, compile, compile_with};
 pub use optimizer::{Optimizer, Plan};
-pub use parameterization::{Form, Named, ScalingTable, Scheme};
+pub use parameterization::{Form, LearningRates, Named, ScalingTable, Scheme};
 
 /// The README's program, run as a test.
 #[cfg(doctest)]

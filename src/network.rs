@@ -2,20 +2,23 @@
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
+use crate::diagnostic::{Diagnostic, Diagnostics, Stage, did_you_mean};
 use crate::explain::{Explanation, explain};
 use crate::graph::Graph;
 use crate::graph::lower::{Program, Unit, lower};
-use crate::loader::{Loader, NoFiles, load};
+use crate::loader::{Loaded, Loader, NoFiles, load};
 use crate::optimizer::{Decay, Plan};
 use crate::parameterization::compare::Comparison;
 use crate::parameterization::expectation::{self, Checked, subject};
 use crate::parameterization::findings::Findings;
-use crate::parameterization::{Failure, Form, Parameterization, ScalingTable, Scheme, parameterize};
+use crate::parameterization::{
+    Failure, Form, LearningRates, Parameterization, ScalingTable, Scheme, parameterize,
+};
 use crate::prelude;
 use crate::size::analysis::Calculus;
 use crate::size::change::Convention;
 use crate::source::SourceMap;
+use crate::syntax::lengths;
 use crate::syntax::parser::parse;
 
 /// What is asked of a network: whose rules, for which optimizers, under which conventions, written how.
@@ -25,6 +28,8 @@ pub struct Question {
     pub scheme: Scheme,
     /// For which optimizers.
     pub plan: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// How weight decay acts.
     pub decay: Decay,
     /// On what the literature splits.
@@ -39,6 +44,7 @@ impl Question {
         Question {
             scheme: scheme.into(),
             plan: plan.into(),
+            rates: LearningRates::default(),
             decay: Decay::default(),
             convention: Convention::default(),
             form: Form::default(),
@@ -83,8 +89,9 @@ impl Network {
     }
 
     fn answer(&self, calculus: &Calculus, question: &Question) -> Result<Parameterization, Diagnostics> {
-        let found = parameterize(calculus, question.scheme.clone(), question.plan.clone());
-        let found = found.map_err(|failure| self.failed(&failure))?;
+        let found = parameterize(calculus, question.scheme.clone(), question.plan.clone())
+            .and_then(|found| found.with_rates(calculus, question.rates))
+            .map_err(|failure| self.failed(&failure))?;
         Ok(question.form.apply(calculus, &found.with_decay(calculus, question.decay)))
     }
 
@@ -221,8 +228,20 @@ pub fn compile_with_rules(
     loader: &mut dyn Loader,
     rules: &[(String, String)],
 ) -> Result<Network, Diagnostics> {
+    compile_with_lengths(name, source, loader, rules, &[])
+}
+
+/// The same with other numbers for dims and scale symbols that the texts declare: a small version of a large network, with the same
+/// operations. A name that no text declares is an error.
+pub fn compile_with_lengths(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    rules: &[(String, String)],
+    lengths: &[(String, i64)],
+) -> Result<Network, Diagnostics> {
     let mut sources = prelude::sources();
-    match graph(name, source, loader, rules, &mut sources) {
+    match graph(name, source, loader, (rules, lengths), &mut sources) {
         Ok(graph) => Ok(Network { graph, sources }),
         Err(items) => Err(Diagnostics { sources, items }),
     }
@@ -232,10 +251,11 @@ fn graph(
     name: &str,
     source: &str,
     loader: &mut dyn Loader,
-    rules: &[(String, String)],
+    (rules, lengths): (&[(String, String)], &[(String, i64)]),
     sources: &mut SourceMap,
 ) -> Result<Graph, Vec<Diagnostic>> {
-    let loaded = load(name, source, loader, sources)?;
+    let mut loaded = load(name, source, loader, sources)?;
+    replace_lengths(&mut loaded, lengths)?;
     let mut units: Vec<Unit> = loaded.files.iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let Some(main) = units.pop() else { return Ok(Graph::default()) };
     let (mut further, mut errors) = (Vec::new(), Vec::new());
@@ -252,4 +272,26 @@ fn graph(
     let prelude = prelude::files().iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
     lower(&Program { prelude, used: units, main, name: stem.to_string(), bytes: loaded.bytes })
+}
+
+/// Puts other lengths into the texts of a spec.
+fn replace_lengths(loaded: &mut Loaded, lengths: &[(String, i64)]) -> Result<(), Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    for (_, tree) in &mut loaded.files {
+        found.extend(lengths::replace(tree, lengths));
+    }
+    let known: Vec<&str> = loaded.files.iter().flat_map(|(_, tree)| lengths::names(tree)).collect();
+    let missing = lengths.iter().filter(|(name, _)| !found.contains(name));
+    let errors: Vec<Diagnostic> = missing.map(|(name, _)| unknown_length(name, &known)).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn unknown_length(name: &str, known: &[&str]) -> Diagnostic {
+    let message = format!("the spec declares no `dim` or `scale` called `{name}`");
+    let list = match known {
+        [] => "it declares none: give the length a name with `dim`".to_string(),
+        _ => format!("it declares {}", known.join(", ")),
+    };
+    let near = did_you_mean(name, known.iter().copied());
+    Diagnostic::new(Stage::Names, message).help(near.unwrap_or(list))
 }

@@ -14,6 +14,7 @@ mod failure;
 pub mod findings;
 pub mod form;
 pub mod global;
+pub mod learning_rates;
 pub mod mend;
 pub mod named;
 pub mod pattern;
@@ -30,11 +31,12 @@ use crate::dim::Monomial;
 use crate::graph::{NodeId, ParamId};
 use crate::optimizer::step::{Ambiguous, StepLaw, ambiguous};
 use crate::optimizer::{Decay, Plan};
-use crate::size::Size;
 use crate::size::analysis::Calculus;
 
 pub use conflict::Conflict;
+use custom::Key;
 pub use form::Form;
+pub use learning_rates::LearningRates;
 use rates::Budget;
 pub use scheme::{Named, Scheme};
 pub use table::ScalingTable;
@@ -46,6 +48,8 @@ pub struct Parameterization {
     pub scheme: Scheme,
     /// For which optimizers.
     pub plan: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// The laws of their steps, per parameter.
     pub laws: Rc<[StepLaw]>,
     /// How weight decay acts.
@@ -62,7 +66,7 @@ pub struct Parameterization {
     pub weight_decay: Vec<Option<Monomial>>,
     /// Parameters that no gradient reaches: any learning rate will do.
     pub untrained: Vec<ParamId>,
-    /// What the spec's own rules say of eps and weight decay.
+    /// What the spec's own rules say of parameters.
     pub written: custom::Written,
 }
 
@@ -86,6 +90,8 @@ pub enum Failure {
     Ambiguous(Ambiguous),
     /// A rule of the spec's own parameterization that cannot be followed.
     Rules(Box<Diagnostic>),
+    /// The largest stable learning rates are asked for, and there are none.
+    NoLargestRate(learning_rates::NoLargestRate),
 }
 
 /// The scaling table of a graph under a named parameterization. Under one with a depth exponent the calculus must be
@@ -102,7 +108,7 @@ pub fn parameterize(
     if let Some(found) = ambiguous(&calculus.shaped, &plan) {
         return Err(Failure::Ambiguous(found));
     }
-    let laws = calculus.laws(&plan);
+    let laws: Rc<[StepLaw]> = calculus.laws(&plan).into();
     let mut abc = match scheme.named.width() {
         Named::Sp => named::sp(calculus),
         Named::Ntk => named::ntk(calculus),
@@ -130,35 +136,30 @@ fn complete(
     calculus: &Calculus,
     scheme: Scheme,
     plan: Plan,
-    laws: Vec<StepLaw>,
+    laws: Rc<[StepLaw]>,
     abc: Abc,
     budget: &Budget,
 ) -> Parameterization {
     let gradients = rates::entry_gradients(calculus, &abc, &laws, budget);
     let trained = |param: ParamId| !calculus.graph().param(param).frozen;
-    let (mut epsilon, mut untrained) = (Vec::new(), Vec::new());
-    for (id, _) in calculus.graph().param_ids() {
-        let gradient = gradients[id.index()].power().filter(|_| trained(id));
-        let weight = &abc.params[id.index()].init_std;
-        epsilon.push(gradient.and_then(|gradient| laws[id.index()].epsilon(gradient, weight)));
-        if trained(id) && gradients[id.index()] == Size::Zero {
-            untrained.push(id);
-        }
-    }
+    let ids = || calculus.graph().param_ids().map(|(id, _)| id);
+    let untrained = ids().filter(|id| trained(*id) && gradients[id.index()].is_zero()).collect();
     let gradient = gradients.iter().map(|size| size.power().cloned()).collect();
-    let found = Parameterization {
+    let mut found = Parameterization {
         scheme,
         plan,
-        laws: laws.into(),
+        rates: LearningRates::Own,
+        laws,
         decay: Decay::default(),
         form: Form::Native,
         abc: Rc::new(abc),
-        epsilon,
+        epsilon: Vec::new(),
         gradient,
         weight_decay: Vec::new(),
         untrained,
         written: custom::Written::default(),
     };
+    found.epsilon = ids().map(|id| found.derived_epsilon(id).filter(|_| trained(id))).collect();
     found.with_decay(calculus, Decay::default())
 }
 
@@ -167,24 +168,35 @@ impl Parameterization {
     pub fn with_decay(mut self, calculus: &Calculus, decay: Decay) -> Parameterization {
         self.decay = decay;
         let own = |(id, param): (ParamId, &crate::graph::Param)| {
-            if param.frozen { None } else { self.decay_of(id) }
+            if param.frozen { None } else { self.derived_decay(id) }
         };
         self.weight_decay = calculus.graph().param_ids().map(own).collect();
         self.with_written()
     }
 
+    /// Lets the rules of the spec say eps and weight decay, where there are such.
     fn with_written(mut self) -> Parameterization {
-        for (id, power) in &self.written.epsilon {
-            self.epsilon[id.index()] = Some(power.clone());
-        }
-        for (id, power) in &self.written.decay {
-            self.weight_decay[id.index()] = Some(power.clone());
+        for ((id, key), power) in &self.written {
+            let own = match key {
+                Key::Epsilon => &mut self.epsilon[id.index()],
+                Key::Decay => &mut self.weight_decay[id.index()],
+                Key::Multiplier | Key::Init | Key::Rate => continue,
+            };
+            if let Some(own) = own {
+                own.clone_from(power);
+            }
         }
         self
     }
 
+    /// What eps must be like: what the optimizer adds it to. None without a gradient or where there is no eps.
+    pub fn derived_epsilon(&self, id: ParamId) -> Option<Monomial> {
+        let gradient = self.gradient[id.index()].as_ref()?;
+        self.laws[id.index()].epsilon(gradient, &self.abc.params[id.index()].init_std)
+    }
+
     /// The power that keeps the effect of decay on a parameter: one over the rate, nothing, or gradient over weight.
-    fn decay_of(&self, id: ParamId) -> Option<Monomial> {
+    pub fn derived_decay(&self, id: ParamId) -> Option<Monomial> {
         let (scaling, law) = (&self.abc.params[id.index()], &self.laws[id.index()]);
         match self.decay {
             Decay::Independent => Some(Monomial::one()),

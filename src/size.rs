@@ -18,10 +18,12 @@
 pub mod analysis;
 pub mod backward;
 pub mod change;
+pub mod echo;
 pub mod elementwise;
 pub mod forward;
 pub mod parity;
 pub mod reachability;
+pub mod realized;
 pub mod repetition;
 pub mod target;
 pub mod term;

@@ -2,6 +2,7 @@
 
 pub mod ast;
 pub mod format;
+pub mod lengths;
 mod lexer;
 pub mod parser;
 mod token;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -29,8 +29,37 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("concrete", &["dim", "graph", "rational"]),
     ("numeric", &["abc", "concrete", "dim", "graph", "optimizer", "rational", "shape"]),
     (
+        "check",
+        &[
+            "abc",
+            "concrete",
+            "diagnostic",
+            "dim",
+            "explain",
+            "graph",
+            "numeric",
+            "optimizer",
+            "parameterization",
+            "rational",
+            "shape",
+            "size",
+            "source",
+        ],
+    ),
+    (
         "report",
-        &["abc", "concrete", "dim", "graph", "parameterization", "rational", "shape", "size", "source"],
+        &[
+            "abc",
+            "check",
+            "concrete",
+            "dim",
+            "graph",
+            "parameterization",
+            "rational",
+            "shape",
+            "size",
+            "source",
+        ],
     ),
     (
         "network",

@@ -290,6 +290,74 @@ fn nested_and_several_repetitions() {
     assert_eq!(factors, ["K^-1/2", "L^-1/2", "L^-1/2 K^-1/2"]);
 }
 
+/// A block with own weights has a new set of what an inner block shares in every repetition; one that shares has one set of everything.
+#[test]
+fn nested_repetitions_with_own_and_shared_weights() {
+    for (outer, inner, two, eps) in [
+        ("", "", "L K", "n^-1 L^-1 K^-1"),
+        ("", "shared", "L", "n^-1 L^-1"),
+        ("shared", "", "K", "n^-1 K^-1"),
+        ("shared", "shared", "1", "n^-1"),
+    ] {
+        let network = network(&format!(
+            "scale n = 64, L = 8, K = 4
+             input image[10]
+             target label in 3
+             x = linear(image, n)
+             repeat L {outer} as outer {{
+               x += linear(relu(x), n) as one
+               repeat K {inner} as inner {{ x += linear(relu(x), n) as two }}
+             }}
+             loss cross_entropy(readout(x, 3), label)"
+        ));
+        let calculus = Calculus::deep(&network.graph);
+        let adam = parameterize(&calculus, Named::CompleteP, Optimizer::Adam).unwrap();
+        let sgd = parameterize(&calculus, Named::CompleteP, Optimizer::Sgd).unwrap();
+        let path = "outer.inner.two.weight";
+        let of = |found, at: usize| text(&network, &scaling(&network, found, path)[at]);
+        assert_eq!(
+            (of(&adam, 0), of(&adam, 1), of(&sgd, 0)),
+            ("n^-1".into(), eps.into(), two.into()),
+            "{outer}/{inner}"
+        );
+        for (found, optimizer) in [(&adam, Optimizer::Adam), (&sgd, Optimizer::Sgd)] {
+            let class = classify(&calculus, &analyze(&calculus, found.abc.clone(), optimizer));
+            assert!(
+                class.verdict == Verdict::FeatureLearning && class.is_maximal(),
+                "{outer}/{inner} {optimizer}"
+            );
+        }
+    }
+}
+
+/// One matrix that two stacks read, each through new weights of its own: at initialization its gradients are independent over repetitions (measured: the
+/// same at L = 8 and L = 256), in training they are alike.
+#[test]
+fn one_matrix_in_two_stacks() {
+    let network = network(
+        "scale n = 64, L = 8, K = 4
+         input image[10]
+         target label in 3
+         x = linear(image, n)
+         param w[n, n]
+         repeat L as a { r[i] = w[i, j] * x[j]  x += linear(relu(r), n) }
+         repeat K as b { r[i] = w[i, j] * x[j]  x += linear(relu(r), n) }
+         loss cross_entropy(readout(x, 3), label)",
+    );
+    let calculus = Calculus::deep(&network.graph);
+    for (named, epsilon, rate) in [(Named::DepthMup, "n^-1", "1"), (Named::CompleteP, "n^-1 K^-1/2", "1")] {
+        let adam = parameterize(&calculus, named, Optimizer::Adam).unwrap();
+        assert_eq!(text(&network, &scaling(&network, &adam, "w")[1]), epsilon, "{named}");
+        let sgd = parameterize(&calculus, named, Optimizer::Sgd).unwrap();
+        let class = classify(&calculus, &analyze(&calculus, sgd.abc.clone(), Optimizer::Sgd));
+        assert_eq!(class.verdict, Verdict::FeatureLearning, "{named}");
+        if named == Named::CompleteP {
+            assert_eq!(text(&network, &scaling(&network, &sgd, "w")[0]), rate, "{named}");
+            assert!(class.is_maximal(), "{:?}", class.params);
+        }
+    }
+}
+
 /// Without an identity path there is no limit, and that is said.
 #[test]
 fn repetitions_without_a_residual_stream_are_named() {
@@ -338,5 +406,45 @@ fn a_tensor_that_every_repetition_reads() {
         }
         let class = classify(&calculus, &analyze(&calculus, found.abc.clone(), optimizer));
         assert_eq!(class.verdict, Verdict::FeatureLearning, "{optimizer}: {:?}", class.problems);
+    }
+}
+
+/// A factor that vanishes only at initialization and then follows the stream (a narrow key, a code of the input) is 1 in training: what it
+/// multiplies may move as little as everything else in the block. A factor of zeros grows by its own steps only, to L^(alpha - 1).
+#[test]
+fn factors_that_vanish_at_the_start() {
+    for (init, rates) in [("", ["n^-1 L^-1/2", "1"]), (" = 0", ["n^-1", "L"])] {
+        let network = residual(&format!(
+            "z = layer_norm(x)  param wide[n, 3, n], narrow[3, n]{init}
+             q[i, k] = wide[i, k, j] * z[j]  c[k] = narrow[k, j] * z[j]
+             y[i] = q[i, k] * c[k]  x += y"
+        ));
+        let calculus = Calculus::deep(&network.graph);
+        for (optimizer, rate) in [Optimizer::Adam, Optimizer::Sgd].into_iter().zip(rates) {
+            let found = parameterize(&calculus, Named::DepthMup, optimizer).unwrap();
+            assert_eq!(
+                text(&network, &scaling(&network, &found, "block.wide")[0]),
+                rate,
+                "{init} {optimizer}"
+            );
+            let class = classify(&calculus, &analyze(&calculus, found.abc.clone(), optimizer));
+            assert_eq!(class.verdict, Verdict::FeatureLearning, "{init} {optimizer}: {:?}", class.problems);
+        }
+    }
+}
+
+/// Under a smaller multiplier than CompleteP's the readers' initial weights pass back L^(1/2 - alpha), and their changes L^(1 - alpha)
+/// times L^(alpha - 1): the encoder trains like the decoder at every alpha.
+#[test]
+fn a_tensor_that_every_repetition_reads_at_any_alpha() {
+    let network = network(&spec("t5-small"));
+    let calculus = Calculus::deep(&network.graph);
+    for alpha in quarters(2..=4) {
+        let found = parameterize(&calculus, scheme(alpha), Optimizer::Sgd).unwrap();
+        let rate = |path: &str| scaling(&network, &found, path)[0].clone();
+        for tail in ["norm_1.gain", "attention.query.weight", "mlp.up.weight"] {
+            assert_eq!(rate(&format!("encoder.{tail}")), rate(&format!("decoder.{tail}")), "{alpha} {tail}");
+        }
+        assert_eq!(text(&network, &rate("wte")), "n", "{alpha}");
     }
 }

@@ -174,6 +174,30 @@ fn three_kinds_of_weight_decay() {
     }
 }
 
+/// The norm of a gradient is that of a whole parameter, but where the optimizer sees one matrix at a time.
+#[test]
+fn norms_of_experts() {
+    let text = "scale n = 64, e = 8
+        input x[n]
+        target wanted[3]
+        param up[e, n, n], down[e, n, n]
+        z[k, f] = up[k, f, j] * x[j]
+        o[k, j] = down[k, j, f] * z[k, f]
+        y[j] = mean(o[k, j], over k)
+        loss mse(readout(y, 3), wanted)";
+    let calculus = calculus(text);
+    let (id, _) = calculus.graph().param_ids().find(|(_, param)| param.path == "down").unwrap();
+    let of = |optimizer| {
+        let found = parameterize(&calculus, Named::Mup, optimizer).unwrap();
+        let names = calculus.graph().symbol_names();
+        let epsilon = found.epsilon[id.index()].as_ref().unwrap();
+        epsilon.div(found.gradient[id.index()].as_ref().unwrap()).unwrap().display(&names).to_string()
+    };
+    assert_eq!(of(Optimizer::Adam), "1");
+    assert_eq!(of(Optimizer::Muon), "n", "n by n entries");
+    assert_eq!(of(Optimizer::Lars), "n e^1/2", "of e experts together");
+}
+
 /// What each eps is added to: an entry of the gradient, its norm, its square, an entry of the weights.
 #[test]
 fn eps_of_every_kind() {

@@ -91,6 +91,7 @@ fn rules_that_cannot_be_followed_point_at_the_culprit() {
         ("secnd.weight: lr 1", "did you mean `second.weight`?"),
         ("second.weight: optimizer adma", "unknown optimizer `adma`"),
         ("h: lr 1", "`h` is a tensor and has no lr"),
+        ("h: optimizer muon", "`h` is a tensor and has no optimizer"),
         ("h: multiplier 1/n", "is no product and no branch"),
         ("second.weight: lr 0", "must be a power"),
         ("second.weight: init n - n", "must be a positive power"),
@@ -128,6 +129,121 @@ fn a_parameterization_inherits_what_it_does_not_say() {
     let two = table("two", mupc::Optimizer::Sgd);
     assert_eq!(text(&two.parameters[0].learning_rate), "n^1/2", "Muon's rate for an input map");
     assert_eq!(text(&two.parameters[2].learning_rate), "n^-1", "SGD's rate for a readout");
+}
+
+#[test]
+fn what_a_parameterization_inherits_from_must_be_there() {
+    for (blocks, words) in [
+        ("parameterization mine from mpu { }", ["`mine` inherits from `mpu`", "did you mean `mup`?"]),
+        (
+            "parameterization mine from b { } parameterization b from mine { }",
+            ["inherits from itself", "error"],
+        ),
+        ("parameterization mine from mine { }", ["`mine` inherits from itself", "error"]),
+    ] {
+        let path = temporary("bases.mup", &format!("{HEAD}{blocks}\n"));
+        let said = err(&["table", path.to_str().unwrap(), "-p", "mine"]);
+        words.iter().for_each(|word| assert!(said.contains(word), "{blocks}: {said}"));
+        let path = temporary(
+            "bases.mup",
+            &format!("{HEAD}{blocks}\nexpect mine with adam {{ verdict \"kernel\" }}\n"),
+        );
+        let said = err(&["test", path.to_str().unwrap()]);
+        assert!(said.contains(words[0]), "{blocks}: {said}");
+    }
+}
+
+/// The command line has the last word on optimizers; a picture of sizes goes by the parameterization's own.
+#[test]
+fn optimizers_of_a_parameterization() {
+    let block = "parameterization mine {\n  second.weight: optimizer muon, lr 1\n}\n";
+    let path = temporary("optimizers-of-rules.mup", &format!("{HEAD}{block}"));
+    let name = path.to_str().unwrap();
+    let title = |arguments: &[&str]| {
+        let text = out(&[&["table", name, "-p", "mine"], arguments].concat());
+        text.lines().next().unwrap_or_default().to_string()
+    };
+    assert!(title(&[]).contains("adam + muon"));
+    assert!(title(&["-o", "second.weight=lion"]).contains("adam + lion"));
+    assert!(title(&["-o", "sgd", "-o", "first.weight=lion"]).contains("sgd + lion + muon"));
+    let sizes = out(&["graph", name, "--sizes", "-p", "mine"]);
+    assert!(sizes.contains("n^-1/2 → n^-1"), "Muon's step; Adam's would be as large as the rate: {sizes}");
+}
+
+/// What rules say of eps and decay is said in the form in which they stand; other forms write the same parameterization.
+#[test]
+fn written_eps_and_decay_change_with_the_form() {
+    use mupc::optimizer::Decay;
+    use mupc::{Form, Question, Scheme};
+    let block = "parameterization mine from mup {\n  \"*.weight\": eps n^-3, decay n^5\n}\n";
+    let network = mupc::compile(&format!("{HEAD}{block}")).unwrap();
+    let scheme = Scheme::find(&network.graph, "mine").unwrap();
+    for optimizer in [mupc::Optimizer::Adam, mupc::Optimizer::Muon, mupc::Optimizer::Adafactor] {
+        for decay in Decay::ALL {
+            let question = |form| Question { form, decay, ..Question::new(scheme.clone(), optimizer) };
+            let native = question(Form::Native);
+            for form in Form::ALL {
+                let found = network.compare(&native, &question(form)).unwrap();
+                assert!(found.is_same(), "{optimizer} {decay} {form}: {:?}", found.first_difference());
+            }
+        }
+    }
+    let name = temporary("forms-of-rules.mup", &format!("{HEAD}{block}"));
+    let text = out(&["table", name.to_str().unwrap(), "-p", "mine", "--form", "unit"]);
+    let row = text.lines().find(|line| line.starts_with("second.weight")).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[cells.len() - 5..], ["n^-1/2", "1", "n^-1/2", "n^-7/2", "n^9/2"], "{row}");
+}
+
+#[test]
+fn rules_give_no_eps_where_there_is_none() {
+    let text = HEAD.replace(
+        "loss mse(readout(h, 3), y)",
+        "param last[3, n] frozen\nz[o] = last[o, i] * h[i]\nloss mse(z, y)",
+    );
+    let network =
+        mupc::compile(&format!("{text}parameterization mine {{\n  \"*\": eps n^-3, decay n^5\n}}\n"))
+            .unwrap();
+    let scheme = || mupc::Scheme::find(&network.graph, "mine").unwrap();
+    let sgd = network.table(scheme(), mupc::Optimizer::Sgd).unwrap();
+    assert!(sgd.parameters.iter().all(|row| row.epsilon.is_none()), "gradient descent has no eps");
+    let adam = network.table(scheme(), mupc::Optimizer::Adam).unwrap();
+    let shown: Vec<_> =
+        adam.parameters.iter().map(|row| (row.epsilon.is_some(), row.weight_decay.is_some())).collect();
+    assert_eq!(shown, [(true, true), (true, true), (false, false)], "the last one is frozen");
+}
+
+/// Weight decay is part of what happens at every step.
+#[test]
+fn parameterizations_that_decay_differently_are_not_the_same() {
+    let block = "parameterization mine {\n  second.weight: decay 1\n}\n";
+    let path = temporary("decay.mup", &format!("{HEAD}{block}"));
+    let arguments = ["compare", path.to_str().unwrap(), "-p", "mup", "-p", "mine"];
+    assert_eq!(code(&arguments), 1);
+    let text = out(&arguments);
+    assert!(
+        text.contains("`second.weight` decays n^-1 times as much per step under mine as under mup"),
+        "{text}"
+    );
+    let independent = [&arguments[..], &["--decay", "independent"]].concat();
+    assert_eq!(code(&independent), 0, "a constant is what independent decay asks for");
+}
+
+#[test]
+fn explanations_say_what_a_rule_says() {
+    let block = "parameterization mine {\n  second.weight: multiplier n, init n^-2, lr n^-5, eps n^-3, decay n^4\n}\n";
+    let path = temporary("explained.mup", &format!("{HEAD}{block}"));
+    let name = path.to_str().unwrap();
+    let text = out(&["explain", name, "second.weight", "-p", "mine"]);
+    for what in ["initialization", "multiplier", "learning rate", "eps: n^-3", "weight decay: n^4"] {
+        assert!(text.contains(&format!("the rules of `mine` say its {what}")), "{what}: {text}");
+    }
+    assert!(!text.contains("Spectral Condition") && !text.contains("may be"), "nothing else decides: {text}");
+    let text = out(&["explain", name, "first.weight", "-p", "mine", "-o", "muon", "--decay", "coupled"]);
+    assert!(
+        text.contains("compared with the norm of the gradient") && text.contains("gradient over weight"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -3,14 +3,17 @@
 #[path = "syntax/trees.rs"]
 mod trees;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mupc::diagnostic::{Diagnostic, Diagnostics};
 use mupc::source::{FileId, SourceMap};
-use mupc::syntax::ast::File;
+use mupc::syntax::ast::{ClauseValue, ExprKind, File, RulesKind, Stmt, StmtKind};
 use mupc::syntax::format::format;
 use mupc::syntax::parser::parse;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 const GPT2: &str = r#"# GPT-2, scaled in width and depth.
 network gpt2
@@ -253,6 +256,84 @@ fn untidy(text: &str, choices: &[u8]) -> (String, Vec<String>) {
 
 fn comments(file: &File) -> Vec<String> {
     file.comments.iter().map(|comment| comment.text.clone()).collect()
+}
+
+/// Counts the kinds of nodes in a tree; a new kind of node must be added here, and then to the random trees.
+fn kinds(statements: &[Stmt], found: &mut BTreeSet<&'static str>) {
+    for statement in statements {
+        let kind = match &statement.kind {
+            StmtKind::Network(_) => "network",
+            StmtKind::Use(_) => "use",
+            StmtKind::Scale(_) => "scale",
+            StmtKind::Dim(_) => "dim",
+            StmtKind::Data(..) => "data",
+            StmtKind::Param(_) => "param",
+            StmtKind::Def(def) => {
+                kinds(&def.body, found);
+                "def"
+            }
+            StmtKind::Assign(assign) => {
+                found.insert(expression_kind(&assign.value.kind));
+                "assign"
+            }
+            StmtKind::Repeat(repeat) => {
+                kinds(&repeat.body, found);
+                if repeat.letter.is_some() { "scan" } else { "repeat" }
+            }
+            StmtKind::Return(_) => "return",
+            StmtKind::Loss(_) => "loss",
+            StmtKind::Name(..) => "name",
+            StmtKind::Rules(block) => {
+                kinds(&block.body, found);
+                match block.kind {
+                    RulesKind::Parameterization => "parameterization",
+                    RulesKind::Expect => "expect",
+                }
+            }
+            StmtKind::Setting(setting) => value_kind(&setting.value),
+            StmtKind::Rule(rule) => {
+                found.extend(rule.clauses.iter().map(|clause| value_kind(&clause.value)));
+                "rule"
+            }
+        };
+        found.insert(kind);
+    }
+}
+
+fn value_kind(value: &ClauseValue) -> &'static str {
+    match value {
+        ClauseValue::Power(_) => "power of a clause",
+        ClauseValue::Word(_) => "word of a clause",
+        ClauseValue::Quoted(_) => "quoted text of a setting",
+    }
+}
+
+fn expression_kind(kind: &ExprKind) -> &'static str {
+    match kind {
+        ExprKind::Number(_) => "number",
+        ExprKind::Hole => "hole",
+        ExprKind::Name(_) => "use of a name",
+        ExprKind::Indexed(..) => "indices",
+        ExprKind::Call(call) if call.callee.name == "window" => "window",
+        ExprKind::Call(call) if call.callee.name == "top_k" => "top_k",
+        ExprKind::Call(call) if call.callee.name == "relative_bucket" => "relative_bucket",
+        ExprKind::Call(call) if call.callee.name == "batch_normalize" => "batch_normalize",
+        ExprKind::Call(_) => "call",
+        ExprKind::Sum(_) => "sum",
+        ExprKind::Product(_) => "product",
+        ExprKind::Negate(_) => "negation",
+        ExprKind::Power(..) => "power",
+    }
+}
+
+#[test]
+fn random_trees_have_every_kind_of_node() {
+    let mut runner = TestRunner::deterministic();
+    let mut found = BTreeSet::new();
+    for _ in 0..1500 {
+        kinds(&trees::file().new_tree(&mut runner).unwrap().current().statements, &mut found);
+    }
+    assert_eq!(found.len(), 32, "{found:?}");
 }
 
 proptest! {

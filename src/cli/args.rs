@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
 
+use super::check::{CheckArguments, EXAMPLES};
 use super::failure::Failure;
 use super::files::{compile_for, name_in_file};
 use crate::diagnostic::{did_you_mean, nearest};
@@ -16,7 +17,8 @@ use crate::graph::Graph;
 use crate::network::{Network, Question};
 use crate::optimizer::{Decay, Optimizer, Plan};
 use crate::parameterization::pattern::matching;
-use crate::parameterization::{Form, Named, Scheme};
+use crate::parameterization::scheme::NoScheme;
+use crate::parameterization::{Form, LearningRates, Named, Scheme};
 use crate::rational::Rational;
 use crate::size::change::{Alignment, Convention, Readout};
 
@@ -54,6 +56,9 @@ pub enum Task {
     /// Decide whether two parameterizations are the same up to gauge, and where they first differ; 1 if they differ.
     #[command(after_help = COMPARE)]
     Compare(CompareArguments),
+    /// Train the network at several sizes and hold every predicted exponent against what is measured; 1 if one is refuted.
+    #[command(after_help = EXAMPLES)]
+    Check(CheckArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),
@@ -95,6 +100,10 @@ pub struct Terms {
     /// Whether a readout's initial weights line up with changed features: strict Tensor-Programs stability, or loose.
     #[arg(long, value_enum, default_value = "strict")]
     pub readout: ReadoutChoice,
+    /// Which learning rates: the parameterization's own, or for its multipliers and initializations the largest stable ones, per parameter or
+    /// one for all.
+    #[arg(long, value_name = "WHICH", default_value = "own", value_parser = rates())]
+    pub rates: LearningRates,
     /// How weight decay acts.
     #[arg(long, value_name = "KIND", default_value = "decoupled", value_parser = decay())]
     pub decay: Decay,
@@ -164,7 +173,7 @@ impl Terms {
     /// The question about one parameterization.
     pub fn question(&self, graph: &Graph, name: &str) -> Result<Question, Failure> {
         let name = name_in_file(name)?;
-        let mut scheme = Scheme::find(graph, &name).ok_or_else(|| unknown(graph, &name))?;
+        let mut scheme = Scheme::find(graph, &name).map_err(|error| unknown(graph, &error))?;
         scheme.alpha = self.alpha.or(scheme.alpha);
         let own = scheme.custom.as_ref().and_then(|custom| custom.optimizer.as_ref());
         let own =
@@ -188,7 +197,7 @@ impl Terms {
             ReadoutChoice::Loose => Readout::Independent,
         };
         let convention = Convention { alignment, readout };
-        Ok(Question { decay: self.decay, convention, ..Question::new(scheme, plan) })
+        Ok(Question { rates: self.rates, decay: self.decay, convention, ..Question::new(scheme, plan) })
     }
 }
 
@@ -198,6 +207,7 @@ Examples:
   mupc table gpt2.mup --at n=4096 --at L=24        factors between the base and a larger model
   mupc table gpt2.mup --form output-multiplier     as microsoft/mup writes it
   mupc table gpt2.mup -p complete-p                 width and depth together
+  mupc table gpt2.mup -p sp --rates largest         the largest stable rates of another initialization
   mupc table gpt2.mup -o adam -o 'h.*.weight=muon'  Muon for the matrices inside, Adam elsewhere
   mupc table gpt2.mup --format json | jq '.parameters[] | {name, learning_rate}'";
 
@@ -412,9 +422,10 @@ pub struct CompletionsArguments {
     pub shell: clap_complete::Shell,
 }
 
-fn unknown(graph: &Graph, name: &str) -> Failure {
+fn unknown(graph: &Graph, error: &NoScheme) -> Failure {
+    let Some(name) = error.missing() else { return Failure::new(error.to_string()) };
     let known = Scheme::names(graph);
-    let message = format!("unknown parameterization `{name}`; known are {}", known.join(", "));
+    let message = format!("{error}; known are {}", known.join(", "));
     Failure::Other(message, did_you_mean(name, known.iter().copied()))
 }
 
@@ -436,6 +447,10 @@ impl TypedValueParser for Suggested {
 
 fn decay() -> impl TypedValueParser<Value = Decay> {
     one_of(Decay::ALL.map(Decay::name))
+}
+
+fn rates() -> impl TypedValueParser<Value = LearningRates> {
+    one_of(LearningRates::ALL.map(LearningRates::name))
 }
 
 fn form() -> impl TypedValueParser<Value = Form> {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::Failure;
 use crate::diagnostic::did_you_mean;
 use crate::loader::Loader;
-use crate::network::{Network, compile_with, compile_with_rules};
+use crate::network::{Network, compile_with, compile_with_lengths};
 
 /// A spec longer than this is a mistake.
 const LARGEST: u64 = 64 << 20;
@@ -33,16 +33,36 @@ pub fn compile(path: &Path) -> Result<Network, Failure> {
 
 /// Reads and compiles a spec with the files of the parameterizations that are asked for.
 pub fn compile_for(path: &Path, parameterizations: &[&str]) -> Result<Network, Failure> {
-    let mut rules: Vec<(String, String)> = Vec::new();
-    for name in parameterizations.iter().filter_map(|name| file_of(name)) {
-        if !rules.iter().any(|(known, _)| known == name) {
-            rules.push((name.to_string(), read_spec(Path::new(name))?));
+    Spec::read(path, parameterizations)?.compile(&[])
+}
+
+/// The texts of a spec and of the files of parameterizations, read once: standard input cannot be read twice.
+#[derive(Debug)]
+pub struct Spec {
+    path: PathBuf,
+    text: String,
+    rules: Vec<(String, String)>,
+}
+
+impl Spec {
+    /// Reads them.
+    pub fn read(path: &Path, parameterizations: &[&str]) -> Result<Spec, Failure> {
+        let mut rules: Vec<(String, String)> = Vec::new();
+        for name in parameterizations.iter().filter_map(|name| file_of(name)) {
+            if !rules.iter().any(|(known, _)| known == name) {
+                rules.push((name.to_string(), read_spec(Path::new(name))?));
+            }
         }
+        Ok(Spec { path: path.to_path_buf(), text: read_spec(path)?, rules })
     }
-    let text = read_spec(path)?;
-    let mut loader = FileLoader::default();
-    loader.remember(path);
-    Ok(compile_with_rules(&name(path), &text, &mut loader, &rules)?)
+
+    /// Compiles them, with other numbers for some dims and scale symbols.
+    pub fn compile(&self, lengths: &[(String, i64)]) -> Result<Network, Failure> {
+        let mut loader = FileLoader::default();
+        loader.remember(&self.path);
+        let name = name(&self.path);
+        Ok(compile_with_lengths(&name, &self.text, &mut loader, &self.rules, lengths)?)
+    }
 }
 
 /// The file in `FILE.mup:NAME` or `FILE.mup`.

@@ -24,7 +24,7 @@ pub fn run(args: &GraphArguments) -> Result<Answer, Failure> {
 fn sizes(network: &Network, args: &GraphArguments) -> Result<Sizes, Failure> {
     let question = args.rules.question(&network.graph)?;
     let found = network.parameterize(question.clone())?;
-    Ok(analyze(&network.calculus_for(&question), found.abc, question.plan))
+    Ok(analyze(&network.calculus_for(&question), found.abc, found.plan))
 }
 
 fn drawn(graph: &Graph, sizes: Option<&Sizes>, args: &GraphArguments) -> String {

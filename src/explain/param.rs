@@ -4,8 +4,10 @@ use super::chain::{Chain, Goal};
 use super::{Section, own_multiplier, words};
 use crate::graph::{Init, NodeId, Op, ParamId};
 use crate::optimizer::step::StepLaw;
+use crate::optimizer::{Decay, Epsilon};
+use crate::parameterization::custom::Key;
 use crate::parameterization::rates::{Budget, request};
-use crate::parameterization::{Named, Parameterization};
+use crate::parameterization::{LearningRates, Named, Parameterization};
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes};
@@ -79,6 +81,7 @@ impl About<'_, '_> {
         let scaling = &self.found.abc.params[self.param.index()];
         let mut conclusions: Vec<String> = match self.calculus.graph().param(self.param).init {
             Init::Constant(value) => vec![format!("every entry starts at {value}: the spec says so")],
+            Init::Random if self.is_written(Key::Init) => vec![self.by_rule("initialization")],
             Init::Random if self.found.scheme.named.width() == Named::Mup => {
                 self.sites().map(|site| self.spectral(site)).collect()
             }
@@ -86,6 +89,9 @@ impl About<'_, '_> {
         };
         conclusions.extend(self.sites().filter_map(|site| self.site_multiplier(site)));
         let own = own_multiplier(&self.found.abc, self.param);
+        if self.is_written(Key::Multiplier) {
+            conclusions.push(self.by_rule("multiplier"));
+        }
         conclusions.extend(own.map(|own| format!("own multiplier: {}", self.words(&own))));
         conclusions
             .push(format!("initial standard deviation: {}", self.words(&Size::from(&scaling.init_std))));
@@ -144,8 +150,8 @@ impl About<'_, '_> {
         let mut conclusions = Vec::new();
         let scaling = &self.found.abc.params[self.param.index()];
         let rate = self.words(&Size::from(&scaling.learning_rate));
-        if self.found.scheme.named == Named::Sp {
-            conclusions.push("standard parameterization leaves every learning rate constant".into());
+        if let Some(given) = self.given_rate() {
+            conclusions.push(given);
         } else {
             conclusions.extend(self.sites().map(|site| self.affordable(site)));
             if !self.law().gradient_power.is_zero() {
@@ -156,6 +162,29 @@ impl About<'_, '_> {
         }
         conclusions.push(format!("learning rate: {rate}"));
         Section { title: "learning rate".into(), steps, conclusions }
+    }
+
+    /// Why the learning rate is what it is, if it is not solved for this parameter.
+    fn given_rate(&self) -> Option<String> {
+        match self.found.rates {
+            LearningRates::Own if self.is_written(Key::Rate) => Some(self.by_rule("learning rate")),
+            LearningRates::Own if self.found.scheme.named == Named::Sp => {
+                Some("standard parameterization leaves every learning rate constant".into())
+            }
+            LearningRates::Own | LearningRates::Largest => None,
+            LearningRates::Global => Some(
+                "all parameters share one learning rate, the largest that is stable for all of them together"
+                    .into(),
+            ),
+        }
+    }
+
+    fn is_written(&self, key: Key) -> bool {
+        self.found.written.contains_key(&(self.param, key))
+    }
+
+    fn by_rule(&self, what: &str) -> String {
+        format!("the rules of `{}` say its {what}", self.found.scheme)
     }
 
     /// U(h) = A(h) at one site.
@@ -218,17 +247,46 @@ impl About<'_, '_> {
             let chain = Chain::new(self.calculus, self.sizes);
             section.steps = self.param_node().map(|id| chain.steps(Goal::Fresh(id))).unwrap_or_default();
             let epsilon = self.words(&Size::from(epsilon));
-            section.conclusions.push(format!(
-                "eps is compared with the gradient of an entry: {epsilon}   [TP-IVb Lemma 2.8.11]"
-            ));
+            if self.is_written(Key::Epsilon) {
+                section.conclusions.push(format!("{}: {epsilon}", self.by_rule("eps")));
+            } else {
+                let compared = self.compared_with_epsilon();
+                section
+                    .conclusions
+                    .push(format!("eps is compared with {compared}: {epsilon}   [TP-IVb Lemma 2.8.11]"));
+            }
         }
         if let Some(decay) = &self.found.weight_decay[self.param.index()] {
             let decay = self.words(&Size::from(decay));
-            section.conclusions.push(format!(
-                "weight decay acts as rate * decay * weight, so it goes like one over the rate: {decay}"
-            ));
+            let why = match self.is_written(Key::Decay) {
+                true => self.by_rule("weight decay"),
+                false => self.effect_of_decay().into(),
+            };
+            section.conclusions.push(format!("{why}: {decay}"));
         }
         section
+    }
+
+    fn compared_with_epsilon(&self) -> &'static str {
+        match self.law().optimizer.law().epsilon {
+            Epsilon::None | Epsilon::Entry => "the gradient of an entry",
+            Epsilon::Norm => "the norm of the gradient",
+            Epsilon::SquaredNorm => "the square of the norm of the gradient",
+            Epsilon::Weight => "an entry of the weights",
+        }
+    }
+
+    fn effect_of_decay(&self) -> &'static str {
+        match self.found.decay {
+            Decay::Decoupled => {
+                "weight decay acts as rate * decay * weight, so it goes like one over the rate"
+            }
+            Decay::Independent => "weight decay acts as decay * weight, whatever the rate",
+            Decay::Coupled if self.law().gradient_power.is_zero() => {
+                "weight decay is added to a gradient whose size is forgotten, so it goes like gradient over weight"
+            }
+            Decay::Coupled => "weight decay is added to the gradient, so it goes like one over the rate",
+        }
     }
 
     fn result(&self) -> Section {

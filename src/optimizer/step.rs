@@ -41,9 +41,9 @@ pub struct Ambiguous {
 }
 
 impl StepLaw {
-    /// The law of an optimizer on a parameter that is an M x N matrix, by how it starts. Relative steps of weights that start at zero
+    /// The law of an optimizer on a parameter, by how it starts: `count` matrices M x N of which spectral steps see one at a time. Relative steps of weights that start at zero
     /// fall back to what implementations do: a trust ratio of 1, a constant floor.
-    pub fn new(optimizer: Optimizer, init: Init, fan_in: &Monomial, fan_out: &Monomial) -> StepLaw {
+    fn new(optimizer: Optimizer, init: Init, Matrices { fan_in, fan_out, count }: &Matrices) -> StepLaw {
         let law = optimizer.law();
         let zero = matches!(init, Init::Constant(value) if value.is_zero());
         let forgets = law.direction != Direction::Gradient || (law.relative && !zero);
@@ -53,7 +53,7 @@ impl StepLaw {
             gradient_power: power(!forgets),
             weight_power: power(law.relative && !zero),
             shape: shape(&law, fan_in, fan_out),
-            entries: fan_in.mul(fan_out).unwrap_or_default(),
+            entries: entries(&law, fan_in.mul(fan_out).unwrap_or_default(), count),
         }
     }
 
@@ -81,6 +81,14 @@ impl StepLaw {
     }
 }
 
+/// What the norm of a gradient goes over: one matrix if the optimizer sees one at a time, else all of the parameter.
+fn entries(law: &Law, one: Monomial, count: &Monomial) -> Monomial {
+    match law.direction {
+        Direction::Spectral => one,
+        Direction::Gradient | Direction::Entrywise => one.mul(count).unwrap_or_default(),
+    }
+}
+
 /// S.
 fn shape(law: &Law, fan_in: &Monomial, fan_out: &Monomial) -> Monomial {
     if law.direction != Direction::Spectral {
@@ -97,20 +105,35 @@ fn shape(law: &Law, fan_in: &Monomial, fan_out: &Monomial) -> Monomial {
     spectral.mul(&factor).unwrap_or_default()
 }
 
-/// The matrix that a use makes of a parameter: one per entry of its block axes. What has neither growing fan-in nor fan-out moves as one
+/// A parameter as M x N matrices.
+struct Matrices {
+    fan_in: Monomial,
+    fan_out: Monomial,
+    count: Monomial,
+}
+
+/// The matrices that a use makes of a parameter: one per entry of its block axes. What has neither growing fan-in nor fan-out moves as one
 /// vector.
-fn matrix(site: &Site) -> (Monomial, Monomial) {
+fn matrices(site: &Site) -> Matrices {
     match site.fan_in.is_one() && site.fan_out.is_one() {
-        true => (Monomial::one(), site.shared.clone()),
-        false => (site.fan_in.clone(), site.fan_out.clone()),
+        true => vector(site.shared.clone()),
+        false => Matrices {
+            fan_in: site.fan_in.clone(),
+            fan_out: site.fan_out.clone(),
+            count: site.shared.clone(),
+        },
     }
+}
+
+fn vector(length: Monomial) -> Matrices {
+    Matrices { fan_in: Monomial::one(), fan_out: length, count: Monomial::one() }
 }
 
 /// The law of one parameter, from its uses; the first one decides where they differ.
 fn law_of(shaped: &Shaped, id: ParamId, optimizer: Optimizer) -> StepLaw {
     let param = shaped.graph.param(id);
-    let (fan_in, fan_out) = shaped.sites_of(id).next().map(matrix).unwrap_or((Monomial::one(), whole(param)));
-    StepLaw::new(optimizer, param.init, &fan_in, &fan_out)
+    let seen = shaped.sites_of(id).next().map(matrices).unwrap_or_else(|| vector(whole(param)));
+    StepLaw::new(optimizer, param.init, &seen)
 }
 
 fn whole(param: &Param) -> Monomial {
@@ -127,10 +150,7 @@ pub fn laws(shaped: &Shaped, plan: &super::Plan) -> Vec<StepLaw> {
 pub fn ambiguous(shaped: &Shaped, plan: &super::Plan) -> Option<Ambiguous> {
     shaped.graph.param_ids().filter(|(_, param)| !param.frozen).find_map(|(id, param)| {
         let optimizer = plan.optimizer(id);
-        let law = |place: &usize| {
-            let (fan_in, fan_out) = matrix(&shaped.sites[*place]);
-            StepLaw::new(optimizer, param.init, &fan_in, &fan_out).shape
-        };
+        let law = |place: &usize| StepLaw::new(optimizer, param.init, &matrices(&shaped.sites[*place])).shape;
         let sites = &shaped.sites_of[id.index()];
         let first = sites.first()?;
         let other = sites.iter().find(|other| law(other) != law(first))?;

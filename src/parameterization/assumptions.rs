@@ -1,6 +1,6 @@
 //! What a scaling table takes for granted, in words, so that a reader can see whether it is his case.
 
-use super::{Named, Parameterization};
+use super::{LearningRates, Named, Parameterization};
 use crate::graph::Graph;
 use crate::size::analysis::Calculus;
 use crate::size::change::{Alignment, Readout};
@@ -22,7 +22,7 @@ pub fn assumptions(calculus: &Calculus, found: &Parameterization) -> Vec<String>
         Readout::Aligned => "readouts: initial weights align with changed features (strict stability)".into(),
         Readout::Independent => "readouts: initial weights do not align with changed features".into(),
     });
-    list.extend(rates(found.scheme.named));
+    list.extend(rates(found));
     list.extend(steps(calculus, found));
     if graph.ids().any(|id| graph.written_multiplier(id).is_some() && calculus.before_loss[id.index()]) {
         list.push("written multipliers: kept as they stand".into());
@@ -51,7 +51,21 @@ fn repetitions(graph: &Graph) -> Option<String> {
         .then(|| format!("repetitions ({list}): the count enters no exponent of a width parameterization"))
 }
 
-fn rates(named: Named) -> Option<String> {
+fn rates(found: &Parameterization) -> Option<String> {
+    match found.rates {
+        LearningRates::Own => own_rates(found.scheme.named),
+        LearningRates::Largest => Some(
+            "learning rates: for every parameter the largest stable one that these multipliers and initializations allow"
+                .into(),
+        ),
+        LearningRates::Global => Some(
+            "learning rates: one for all parameters, the largest stable one that these multipliers and initializations allow"
+                .into(),
+        ),
+    }
+}
+
+fn own_rates(named: Named) -> Option<String> {
     match named {
         Named::Sp => Some("learning rates: constant, as frameworks leave them".into()),
         Named::Ntk | Named::MeanField => {

@@ -2,9 +2,10 @@
 //!
 //! A gauge shift moves a factor between a parameter's multiplier, its initialization and its learning rate (see [`crate::abc`]). What no shift
 //! changes, and what therefore decides, is for every parameter: the initial size of what acts at each use, m s, and the relative step
-//! eta (m g)^k s^(r-1) S; for every contraction of activations and every branch, the multiplier; and eps in units of the gradient.
+//! eta (m g)^k s^(r-1) S; for every contraction of activations and every branch, the multiplier; eps in units of the gradient; and weight
+//! decay in units of what keeps its effect.
 
-use super::{Parameterization, Scheme};
+use super::{LearningRates, Parameterization, Scheme};
 use crate::abc::ParamScaling;
 use crate::dim::Monomial;
 use crate::graph::{Init, NodeId, Param, ParamId, ScaleSymbol};
@@ -46,6 +47,8 @@ pub enum Difference {
     Step(Monomial),
     /// eps in units of the gradient is larger or smaller.
     Epsilon(Monomial),
+    /// The effect of weight decay is larger or smaller.
+    Decay(Monomial),
     /// Different optimizers: no shift makes one of the other.
     Optimizer,
     /// A number does not fit.
@@ -63,6 +66,8 @@ pub struct Comparison {
     pub schemes: [Scheme; 2],
     /// For which optimizers.
     pub plans: [Plan; 2],
+    /// Which learning rates.
+    pub rates: [LearningRates; 2],
     /// Parameters, in the order of declaration.
     pub parameters: Vec<ParamPair>,
     /// Multipliers in front of contractions of activations and of branches that one of them has.
@@ -86,6 +91,7 @@ impl Comparison {
             scales: graph.scales.clone(),
             schemes: both.map(|own| own.scheme.clone()),
             plans: both.map(|own| own.plan.clone()),
+            rates: both.map(|own| own.rates),
             parameters: graph.param_ids().map(pair).collect(),
             fronts: fronts(calculus, both),
         }
@@ -137,6 +143,9 @@ impl Difference {
                     times(factor)
                 )
             }
+            Difference::Decay(factor) => {
+                format!("decays {} times as much per step under {other} as under {one}", times(factor))
+            }
             Difference::Optimizer => "has another optimizer".to_string(),
             Difference::Unknown => "has exponents that do not fit".to_string(),
         }
@@ -152,6 +161,8 @@ struct Invariant {
     step: Option<Size>,
     /// eps over the gradient.
     epsilon: Option<Size>,
+    /// Weight decay over what keeps its effect.
+    decay: Option<Size>,
 }
 
 fn difference(calculus: &Calculus, id: ParamId, both: [&Parameterization; 2]) -> Option<Difference> {
@@ -174,6 +185,7 @@ fn difference(calculus: &Calculus, id: ParamId, both: [&Parameterization; 2]) ->
         .next()
         .or_else(|| both(&first.step, &second.step, Difference::Step))
         .or_else(|| both(&first.epsilon, &second.epsilon, Difference::Epsilon))
+        .or_else(|| both(&first.decay, &second.decay, Difference::Decay))
 }
 
 fn invariant(calculus: &Calculus, own: &Parameterization, id: ParamId) -> Invariant {
@@ -196,14 +208,14 @@ fn invariant(calculus: &Calculus, own: &Parameterization, id: ParamId) -> Invari
         Init::Constant(value) if value.is_zero() => step.mul(&first),
         Init::Constant(_) => step,
     };
-    let epsilon = own.epsilon[id.index()].as_ref().zip(own.gradient[id.index()].as_ref());
+    let over = |own: &Option<Monomial>, derived: Option<Monomial>| {
+        Some(Size::from(own.as_ref()?).div(&Size::from(&derived?)))
+    };
     Invariant {
         initial: uses.iter().map(acts).collect(),
         step: (!param.frozen).then_some(relative),
-        epsilon: epsilon.and_then(|(epsilon, gradient)| {
-            let derived = law.epsilon(gradient, &scaling.init_std)?;
-            Some(Size::from(epsilon).div(&Size::from(&derived)))
-        }),
+        epsilon: over(&own.epsilon[id.index()], own.derived_epsilon(id)),
+        decay: over(&own.weight_decay[id.index()], own.derived_decay(id)),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Parameterizations that a spec defines: what its rules say, and the rest from the one that it inherits from.
 
+use std::collections::BTreeMap;
+
 use crate::abc::Abc;
 use crate::diagnostic::{Diagnostic, Stage, did_you_mean};
 use crate::dim::Monomial;
-use crate::graph::rules::{Clause, Custom, Factor, Rule, Said, Word};
+use crate::graph::rules::{Clause, Custom, Factor, Said, Word};
 use crate::graph::{Graph, Init, Multiplier, NodeId, Op, ParamId};
 use crate::optimizer::Plan;
 use crate::shape::Site;
@@ -48,8 +50,9 @@ pub fn matched(calculus: &Calculus, pattern: &Word) -> Result<Matched, Box<Diagn
     )))
 }
 
-/// The optimizers that a parameterization asks for, on top of a plan.
+/// The optimizers that a parameterization asks for, where a plan says nothing of single parameters.
 pub fn plan(calculus: &Calculus, custom: &Custom, mut plan: Plan) -> Result<Plan, Box<Diagnostic>> {
+    let mut of = BTreeMap::new();
     for rule in &custom.rules {
         let Some(clause) = rule.clauses.iter().find(|clause| clause.key.text == "optimizer") else {
             continue;
@@ -57,24 +60,38 @@ pub fn plan(calculus: &Calculus, custom: &Custom, mut plan: Plan) -> Result<Plan
         let Said::Word(name) = &clause.said else { continue };
         let optimizer = name.parse().map_err(|error| unknown(&error, clause))?;
         for pattern in &rule.patterns {
-            plan.of.extend(matched(calculus, pattern)?.params.into_iter().map(|param| (param, optimizer)));
+            let found = matched(calculus, pattern)?;
+            if let Some(tensor) = found.tensors.first().filter(|_| found.params.is_empty()) {
+                return Err(of_no_tensor(calculus.label(*tensor), clause, pattern));
+            }
+            of.extend(found.params.into_iter().map(|param| (param, optimizer)));
         }
     }
-    Ok(plan)
+    of.append(&mut plan.of);
+    Ok(Plan { of, ..plan })
 }
 
 fn unknown(error: &crate::optimizer::UnknownOptimizer, clause: &Clause) -> Box<Diagnostic> {
     Box::new(Diagnostic::new(Stage::Names, error.to_string()).at(clause.span, "not an optimizer"))
 }
 
-/// What the rules leave of eps and weight decay, by parameter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+/// What rules say of a parameter as a power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// Its multiplier.
+    Multiplier,
+    /// Its initialization.
+    Init,
+    /// Its learning rate.
+    Rate,
     /// eps.
-    pub epsilon: Vec<(ParamId, Monomial)>,
+    Epsilon,
     /// Weight decay.
-    pub decay: Vec<(ParamId, Monomial)>,
+    Decay,
 }
+
+/// What the rules say, by parameter.
+pub type Written = BTreeMap<(ParamId, Key), Monomial>;
 
 /// Puts what the rules say into an abc-parameterization.
 pub fn apply(calculus: &Calculus, custom: &Custom, abc: &mut Abc) -> Result<Written, Box<Diagnostic>> {
@@ -88,9 +105,10 @@ pub fn apply(calculus: &Calculus, custom: &Custom, abc: &mut Abc) -> Result<Writ
                         .params
                         .iter()
                         .try_for_each(|id| of_param(calculus, *id, clause, abc, &mut written))?,
-                    true => {
-                        found.tensors.iter().try_for_each(|id| of_tensor(calculus, *id, clause, rule, abc))?
-                    }
+                    true => found
+                        .tensors
+                        .iter()
+                        .try_for_each(|id| of_tensor(calculus, *id, clause, pattern, abc))?,
                 }
             }
         }
@@ -108,8 +126,8 @@ fn of_param(
     let power = power(calculus, id, clause)?;
     let param = calculus.graph().param(id);
     let own = &mut abc.params[id.index()];
-    match clause.key.text.as_str() {
-        "multiplier" => own.multiplier = power,
+    let key = match clause.key.text.as_str() {
+        "multiplier" => Key::Multiplier,
         "init" if param.init != Init::Random => {
             let error = Diagnostic::new(Stage::Names, format!("`{}` starts as a constant", param.path))
                 .at(clause.span, "an initialization for it")
@@ -118,11 +136,18 @@ fn of_param(
                 error.help("leave `init` out, or narrow the pattern to parameters that start random"),
             ));
         }
-        "init" => own.init_std = power,
-        "lr" => own.learning_rate = power,
-        "eps" => written.epsilon.push((id, power)),
-        _ => written.decay.push((id, power)),
+        "init" => Key::Init,
+        "lr" => Key::Rate,
+        "eps" => Key::Epsilon,
+        _ => Key::Decay,
+    };
+    match key {
+        Key::Multiplier => own.multiplier.clone_from(&power),
+        Key::Init => own.init_std.clone_from(&power),
+        Key::Rate => own.learning_rate.clone_from(&power),
+        Key::Epsilon | Key::Decay => {}
     }
+    written.insert((id, key), power);
     Ok(())
 }
 
@@ -154,18 +179,29 @@ pub fn value(factor: &Factor, (fan_in, fan_out): (&Monomial, &Monomial)) -> Opti
     factor.powers.mul(&fan_in.pow(factor.fan_in)?)?.mul(&fan_out.pow(factor.fan_out)?)
 }
 
+/// The error about what only a parameter has.
+fn of_no_tensor(label: &str, clause: &Clause, pattern: &Word) -> Box<Diagnostic> {
+    let message = format!("`{label}` is a tensor and has no {}", clause.key.text);
+    let error = Diagnostic::new(Stage::Names, message).at(pattern.span, "this tensor");
+    let help = "a tensor takes `multiplier`; init, lr, eps, decay and optimizer belong to parameters";
+    Box::new(error.at(clause.span, "cannot be given").help(help))
+}
+
 /// A multiplier in front of an operation.
 fn of_tensor(
     calculus: &Calculus,
     id: NodeId,
     clause: &Clause,
-    rule: &Rule,
+    pattern: &Word,
     abc: &mut Abc,
 ) -> Result<(), Box<Diagnostic>> {
     let graph = calculus.graph();
     let label = calculus.label(id);
+    if clause.key.text != "multiplier" {
+        return Err(of_no_tensor(label, clause, pattern));
+    }
     let refuse = |message: String, help: &str| {
-        let place = rule.patterns.first().map_or(clause.span, |pattern| pattern.span);
+        let place = pattern.span;
         Box::new(
             Diagnostic::new(Stage::Names, message)
                 .at(place, "this tensor")
@@ -173,13 +209,6 @@ fn of_tensor(
                 .help(help.to_string()),
         )
     };
-    if clause.key.text != "multiplier" {
-        let message = format!("`{label}` is a tensor and has no {}", clause.key.text);
-        return Err(refuse(
-            message,
-            "a tensor takes `multiplier`; init, lr, eps and decay belong to parameters",
-        ));
-    }
     let Said::Factor(factor) = &clause.said else {
         return Err(refuse(
             format!("the multiplier of `{label}` must be a power"),

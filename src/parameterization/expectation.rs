@@ -1,6 +1,7 @@
 //! What a spec expects of its exponents, held against what is derived.
 
 use super::custom::{Matched, matched, power, value};
+use super::scheme::NoScheme;
 use super::verdict::{Classification, Movement, classify};
 use super::{Failure, Parameterization, Scheme, parameterize};
 use crate::diagnostic::{Diagnostic, Stage, did_you_mean};
@@ -89,13 +90,13 @@ fn written(power: &Monomial, names: &[String]) -> String {
 /// The parameterization and optimizer that a block is about.
 pub fn subject(graph: &Graph, expectation: &Expectation) -> Result<(Scheme, Plan), Box<Diagnostic>> {
     let of = &expectation.of;
-    let unknown = || {
+    let unknown = |error: NoScheme| {
         let known = Scheme::names(graph);
-        let message = format!("unknown parameterization `{}`; known are {}", of.text, known.join(", "));
-        let error = Diagnostic::new(Stage::Names, message).at(of.span, "no such parameterization");
-        Box::new(error.help_if(did_you_mean(&of.text, known.iter().copied())))
+        let message = format!("{error}; known are {}", known.join(", "));
+        let near = error.missing().and_then(|name| did_you_mean(name, known.iter().copied()));
+        Box::new(Diagnostic::new(Stage::Names, message).at(of.span, "no such parameterization").help_if(near))
     };
-    let scheme = Scheme::find(graph, &of.text).ok_or_else(unknown)?;
+    let scheme = Scheme::find(graph, &of.text).map_err(unknown)?;
     let own = scheme.custom.as_ref().and_then(|custom| custom.optimizer.clone());
     let optimizer = match expectation.with.as_ref().or(own.as_ref()) {
         None => Optimizer::Adam,

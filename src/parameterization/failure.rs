@@ -1,5 +1,7 @@
 //! Why a derivation stopped, as an error for the reader of a spec.
 
+use super::learning_rates::NoLargestRate;
+use super::verdict::Fault;
 use super::{Ambiguous, Failure, Unbounded};
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::graph::{Graph, NodeId};
@@ -12,6 +14,7 @@ impl Failure {
             Failure::Unbounded(unbounded) => unbounded.diagnostic(graph),
             Failure::Ambiguous(found) => no_matrix(graph, found),
             Failure::Rules(error) => error.as_ref().clone(),
+            Failure::NoLargestRate(why) => why.diagnostic(graph),
         }
     }
 }
@@ -25,6 +28,30 @@ impl Unbounded {
             .note("what goes in, or what comes back from the loss, is exactly zero or grows faster than every power")
             .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows");
         in_call(error, graph, self.node)
+    }
+}
+
+impl NoLargestRate {
+    /// The error, at the tensor that is not stable at initialization.
+    fn diagnostic(&self, graph: &Graph) -> Diagnostic {
+        let error = |message: &str| Diagnostic::new(Stage::Analysis, message);
+        match self {
+            NoLargestRate::Start(problem) => {
+                let names = graph.symbol_names();
+                let (size, allowed) = (problem.size.display(&names), problem.allowed.display(&names));
+                let than = if problem.fault == Fault::VanishesAtInit { "less than" } else { "more than" };
+                let error = error("no learning rate is stable: the initialization is not")
+                    .at(graph.node(problem.node).span, format!("{size} at initialization, {than} {allowed}"))
+                    .help("ask for the rates of a parameterization that `mupc classify` does not call unstable at initialization");
+                in_call(error, graph, problem.node)
+            }
+            NoLargestRate::Every => error("no learning rate is the largest: every one is stable")
+                .help("nothing that the logits depend on is trained; leave `--rates` out"),
+            NoLargestRate::None => {
+                error("no power of the scale symbols is a stable learning rate for all parameters")
+                    .help("ask for `--rates largest`, which gives every parameter its own")
+            }
+        }
     }
 }
 

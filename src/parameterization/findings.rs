@@ -3,8 +3,8 @@
 use super::global::largest_global_rate;
 use super::mend::mend;
 use super::verdict::{Classification, Movement, Verdict, classify, describe};
-use super::{Parameterization, Scheme};
-use crate::dim::{Monomial, Symbol};
+use super::{LearningRates, Parameterization, Scheme};
+use crate::dim::Monomial;
 use crate::graph::{NodeId, Op, ScaleSymbol};
 use crate::optimizer::Plan;
 use crate::size::Size;
@@ -51,6 +51,8 @@ pub struct Findings {
     pub parameterization: Scheme,
     /// For which optimizers.
     pub optimizer: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// What grows.
     pub scales: Vec<ScaleSymbol>,
     /// What it does in the limit.
@@ -69,7 +71,7 @@ pub struct Findings {
     pub problems: Vec<String>,
     /// What to change.
     pub mend: Vec<String>,
-    /// The largest stable learning rate, a power of the first scale symbol, if all parameters share one.
+    /// The largest stable learning rate, if all parameters share one; none where nothing grows, too.
     pub largest_global_rate: Option<Monomial>,
 }
 
@@ -83,6 +85,7 @@ impl Findings {
             network: graph.name.clone(),
             parameterization: given.scheme.clone(),
             optimizer: given.plan.clone(),
+            rates: given.rates,
             scales: graph.scales.clone(),
             verdict: found.verdict,
             stable: found.is_stable(),
@@ -93,7 +96,8 @@ impl Findings {
             problems: found.problems.iter().map(|problem| describe(calculus, problem)).collect(),
             mend: mend(calculus, given, &found),
             largest_global_rate: largest_global_rate(calculus, &given.abc, &given.plan)
-                .map(|exponent| Monomial::power(Symbol(0), exponent)),
+                .ok()
+                .filter(|_| !graph.scales.is_empty()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Parameterization;
+use super::custom::{Key, Written};
 use crate::abc::Abc;
 use crate::dim::Monomial;
 use crate::graph::{Init, Multiplier, Op, ParamId};
@@ -80,15 +81,17 @@ impl Form {
                 let own = &mut abc.params[param.index()];
                 let law = &given.laws[param.index()];
                 *own = own.shift(&factor, law).unwrap_or_else(|| own.clone());
-                let at = param.index();
-                let gradient = shifted.gradient[at].as_ref().and_then(|gradient| gradient.mul(&factor));
-                let epsilon = gradient.as_ref().and_then(|gradient| law.epsilon(gradient, &own.init_std));
-                shifted.epsilon[at] = shifted.epsilon[at].as_ref().and(epsilon);
-                shifted.gradient[at] = gradient;
+                let gradient = &mut shifted.gradient[param.index()];
+                *gradient = gradient.as_ref().and_then(|gradient| gradient.mul(&factor));
             }
         }
         shifted.abc = abc.into();
         shifted.form = self;
+        for (param, _) in calculus.graph().param_ids() {
+            let at = param.index();
+            shifted.epsilon[at] = given.epsilon[at].as_ref().and(shifted.derived_epsilon(param));
+        }
+        shifted.written = written(given, &shifted);
         let decay = shifted.decay;
         shifted.with_decay(calculus, decay)
     }
@@ -111,6 +114,23 @@ impl Form {
             _ => own.init_std.div(&self.entry(site)?),
         }
     }
+}
+
+/// What rules say, in the gauge of another form: eps and weight decay change like what is derived for them.
+fn written(from: &Parameterization, to: &Parameterization) -> Written {
+    let own = |(&(param, key), power): (&(ParamId, Key), &Monomial)| {
+        let scaling = &to.abc.params[param.index()];
+        let like = |from: Option<Monomial>, to: Option<Monomial>| power.mul(&to?.div(&from?)?);
+        let power = match key {
+            Key::Multiplier => Some(scaling.multiplier.clone()),
+            Key::Init => Some(scaling.init_std.clone()),
+            Key::Rate => Some(scaling.learning_rate.clone()),
+            Key::Epsilon => like(from.derived_epsilon(param), to.derived_epsilon(param)),
+            Key::Decay => like(from.derived_decay(param), to.derived_decay(param)),
+        };
+        ((param, key), power.unwrap_or_else(|| from.written[&(param, key)].clone()))
+    };
+    from.written.iter().map(own).collect()
 }
 
 impl fmt::Display for Form {

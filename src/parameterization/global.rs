@@ -1,11 +1,13 @@
 //! The largest stable learning rate if all parameters share one.
 //!
-//! Stability only gets worse with the rate, so the boundary is found by halving an interval of exponents of the first scale symbol; the
-//! exponent itself is the simplest fraction that is left. The other symbols keep power 0.
+//! Stability only gets worse with the rate, so the boundary is found by halving an interval of exponents, one scale symbol after the
+//! other: the later symbols are held so small that they cannot spoil what an exponent of the earlier one allows. The exponent itself
+//! is the simplest fraction that is left.
 
 use std::rc::Rc;
 
-use super::verdict::{Verdict, classify};
+use super::learning_rates::NoLargestRate;
+use super::verdict::classify;
 use crate::abc::Abc;
 use crate::dim::{Monomial, Symbol};
 use crate::optimizer::Plan;
@@ -15,39 +17,61 @@ use crate::size::analysis::{Calculus, analyze};
 /// Exponents beyond this are not looked for.
 const WIDEST: i64 = 64;
 
-/// Halvings of the interval: enough to tell fractions with denominators up to a hundred apart.
+/// The largest denominator of an exponent.
+const LARGEST_DENOMINATOR: i64 = 128;
+
+/// Halvings of the interval: enough to tell fractions with such denominators apart.
 const HALVINGS: usize = 22;
 
-/// The largest power of the first symbol that is stable as a learning rate for all parameters; none if the initialization is not
-/// stable, nothing grows, or every rate is.
-pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Option<Rational> {
-    let stable = |exponent: Rational| is_stable(calculus, abc, plan, exponent);
+/// The largest power of the scale symbols that is stable as a learning rate for all parameters; 1 where nothing grows.
+pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Result<Monomial, NoLargestRate> {
+    let mut rate = Monomial::one();
+    let count = calculus.graph().scales.len() as u16;
+    for at in 0..count {
+        let small: Monomial =
+            (at + 1..count).map(|later| (Symbol(later), Rational::integer(-WIDEST))).collect();
+        let power = |exponent: Rational| rate.mul(&Monomial::power(Symbol(at), exponent));
+        let stable = |exponent: Rational| {
+            let tried = power(exponent).and_then(|rate| rate.mul(&small));
+            tried.is_some_and(|tried| is_stable(calculus, abc, plan, &tried))
+        };
+        let exponent = match largest_stable(&stable) {
+            Err(NoLargestRate::Every) if at > 0 => Err(NoLargestRate::None),
+            found => found,
+        }?;
+        rate = power(exponent).ok_or(NoLargestRate::None)?;
+    }
+    Ok(rate)
+}
+
+/// The largest exponent that is stable.
+fn largest_stable(stable: &impl Fn(Rational) -> bool) -> Result<Rational, NoLargestRate> {
+    let next = Rational::new(1, 2 * LARGEST_DENOMINATOR).unwrap_or(Rational::ONE);
+    if stable(Rational::ZERO) && !stable(next) {
+        return Ok(Rational::ZERO);
+    }
     let (mut low, mut high) = (Rational::integer(-WIDEST), Rational::integer(WIDEST));
-    if calculus.graph().scales.is_empty() || !stable(low) || stable(high) {
-        return None;
+    match (stable(low), stable(high)) {
+        (_, true) => return Err(NoLargestRate::Every),
+        (false, false) => return Err(NoLargestRate::None),
+        (true, false) => {}
     }
     for _ in 0..HALVINGS {
-        let middle = low.add(high)?.mul(Rational::HALF)?;
+        let middle = low.add(high).and_then(|sum| sum.mul(Rational::HALF)).ok_or(NoLargestRate::None)?;
         *(if stable(middle) { &mut low } else { &mut high }) = middle;
     }
-    simplest(low, high).filter(|exponent| stable(*exponent))
+    simplest(low, high).filter(|exponent| stable(*exponent)).ok_or(NoLargestRate::None)
 }
 
-fn is_stable(calculus: &Calculus, abc: &Abc, plan: &Plan, exponent: Rational) -> bool {
+fn is_stable(calculus: &Calculus, abc: &Abc, plan: &Plan, rate: &Monomial) -> bool {
     let mut abc = abc.clone();
-    for scaling in &mut abc.params {
-        scaling.learning_rate = Monomial::power(Symbol(0), exponent);
-    }
-    let found = classify(calculus, &analyze(calculus, Rc::new(abc), plan.clone()));
-    match found.verdict {
-        Verdict::UnstableAtInit | Verdict::UnstableInTraining | Verdict::ControlledDivergence => false,
-        Verdict::Trivial | Verdict::Kernel | Verdict::FeatureLearning => true,
-    }
+    abc.params.iter_mut().for_each(|scaling| scaling.learning_rate.clone_from(rate));
+    classify(calculus, &analyze(calculus, Rc::new(abc), plan.clone())).is_stable()
 }
 
-/// The fraction with the smallest denominator in low <= x < high (Stern-Brocot descent, by denominators).
+/// The fraction with the smallest denominator in low <= x < high.
 fn simplest(low: Rational, high: Rational) -> Option<Rational> {
-    (1..=128).find_map(|denominator| {
+    (1..=LARGEST_DENOMINATOR).find_map(|denominator| {
         let scaled = low.mul(Rational::integer(denominator))?;
         let numerator = -(-scaled.numerator()).div_euclid(scaled.denominator());
         let candidate = Rational::new(numerator, denominator)?;

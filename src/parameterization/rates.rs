@@ -3,6 +3,9 @@
 //! A tensor can **afford** the change A(x) = min over its consumers of A(h) over the amplification from x to h, and no more than
 //! its own bound; A(logits) = 1. Each parameter then moves as far as its sites can afford, U(h) = A(h), and the learning rate is
 //! that step divided by what the optimizer makes of the gradient. Under muP every A is 1.
+//!
+//! A product passes on the change of one factor times what the other factor has become, and that follows from the steps: factors that
+//! vanish at initialization (a gate of zeros, a narrow key) are first taken as they start, then as large as these steps make them.
 
 use super::{Failure, Unbounded};
 use crate::abc::{Abc, ParamScaling};
@@ -13,7 +16,7 @@ use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::backward::{Steps, When, gradients, step};
-use crate::size::change::Changes;
+use crate::size::change::{self, Changes};
 use crate::size::forward::{self, Climbs, in_sum};
 use crate::size::term::{Largest, Quantity, coherent};
 
@@ -36,13 +39,14 @@ impl Afforded {
     }
 }
 
-/// The change that every tensor can afford; `None` for tensors that the logits do not depend on.
-pub fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Option<Afforded>> {
+/// The change that every tensor can afford, where tensors have become as large as `reached`; `None` for tensors that the logits do not
+/// depend on.
+fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size], reached: &[Size]) -> Vec<Option<Afforded>> {
     let graph = calculus.graph();
     let nothing = vec![Size::Zero; graph.params.len()];
     let one = || Afforded::both(Size::one());
     let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(one)).collect();
-    let changes = calculus.changes(abc, initial, &nothing);
+    let changes = Changes { so_far: Some(reached), ..calculus.changes(abc, initial, &nothing) };
     let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph));
     let mut sweep = Sweep { calculus, changes, scratch, climbs };
     backpropagate(graph, &mut sweep, seeds)
@@ -55,7 +59,7 @@ pub struct Budget {
     pub initial: Vec<Size>,
     /// A(x), for tensors on the way to the logits.
     pub afforded: Vec<Option<Afforded>>,
-    /// max(|x_0|, A(x)); for parameters, max(|w_0|, step).
+    /// The size in training under these steps: max(|x_0|, D(x)), where D(x) is at most A(x); for parameters, max(|w_0|, step).
     pub reached: Vec<Size>,
     /// Per parameter: how far its entries (with its own multiplier) may move, the least that its sites can afford.
     pub steps: Vec<Size>,
@@ -63,32 +67,59 @@ pub struct Budget {
     pub gradient: Vec<Size>,
 }
 
+/// Rounds before sizes count as known. Every further one needs another product of factors that vanish at initialization.
+const ROUNDS: usize = 16;
+
 impl Budget {
     /// The budget of an initialization.
     pub fn new(calculus: &Calculus, abc: &Abc) -> Budget {
         let initial = calculus.initial(abc);
-        let afforded = affordable(calculus, abc, &initial);
-        let mut reached: Vec<Size> =
-            calculus.graph().ids().map(|id| reached(calculus, id, &initial, &afforded)).collect();
-        let steps = affordable_steps(calculus, abc, &afforded, &reached);
-        for (id, view) in calculus.graph().ids().zip(&calculus.shaped.view_of) {
-            let own = &mut reached[id.index()];
-            if let Some(step) = view.map(|param| &steps[param.index()]).filter(|step| *step > own) {
-                own.clone_from(step);
+        let mut budget = Budget {
+            afforded: Vec::new(),
+            reached: initial.clone(),
+            steps: vec![Size::Zero; abc.params.len()],
+            gradient: Vec::new(),
+            initial,
+        };
+        for _ in 0..ROUNDS {
+            if !budget.round(calculus, abc) {
+                break;
             }
         }
-        let backward = calculus.backward(abc, &initial, &reached, When::Training);
-        let gradient = gradients(backward, Steps::Given(&steps), calculus.seeds());
-        Budget { initial, afforded, reached, steps, gradient }
+        let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
+        budget.gradient = gradients(backward, Steps::Given(&budget.steps), calculus.seeds());
+        budget
     }
-}
 
-/// max(|x_0|, A(x)); of a parameter |x_0|, for it moves by its own step and not by what its uses could take.
-fn reached(calculus: &Calculus, id: NodeId, initial: &[Size], afforded: &[Option<Afforded>]) -> Size {
-    let own = initial[id.index()].clone();
-    match (&calculus.shaped.view_of[id.index()], &afforded[id.index()]) {
-        (None, Some(afforded)) => own.max(afforded.answer.clone()),
-        (_, _) => own,
+    /// What can be afforded while tensors are as large as they have become; whether the steps make them larger.
+    fn round(&mut self, calculus: &Calculus, abc: &Abc) -> bool {
+        self.afforded = affordable(calculus, abc, &self.initial, &self.reached);
+        let bounds = self.bounds(calculus);
+        self.steps = affordable_steps(calculus, abc, &self.afforded, &bounds);
+        let changes = calculus.changes(abc, &self.initial, &self.steps);
+        let own = change::own(Changes { so_far: Some(&bounds), ..changes });
+        let moved = change::sizes(Changes { own: &own, ..changes });
+        let mut larger = false;
+        for id in calculus.graph().ids().map(NodeId::index) {
+            let next = match calculus.shaped.view_of[id] {
+                Some(param) => self.steps[param.index()].clone(),
+                None => moved[id].clone().min(bounds[id].clone()),
+            };
+            if next > self.reached[id] {
+                self.reached[id] = next;
+                larger = true;
+            }
+        }
+        larger
+    }
+
+    /// max(|x_0|, A(x)); of a parameter |w_0|, for it moves by its own step and not by what its uses could take.
+    fn bounds(&self, calculus: &Calculus) -> Vec<Size> {
+        let bound = |id: usize| match (&calculus.shaped.view_of[id], &self.afforded[id]) {
+            (None, Some(afforded)) => self.initial[id].clone().max(afforded.answer.clone()),
+            (_, _) => self.initial[id].clone(),
+        };
+        (0..self.initial.len()).map(bound).collect()
     }
 }
 

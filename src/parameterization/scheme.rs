@@ -120,29 +120,62 @@ impl fmt::Display for Scheme {
 /// Parameterizations may inherit from each other this often.
 const DEEPEST: usize = 32;
 
+/// Why a name stands for no parameterization.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoScheme {
+    /// There is none of that name.
+    #[error("unknown parameterization `{0}`")]
+    Unknown(String),
+    /// A parameterization of the spec inherits from one that is not there.
+    #[error("`{heir}` inherits from `{base}`, an unknown parameterization")]
+    UnknownBase {
+        /// The parameterization of the spec.
+        heir: String,
+        /// What it names behind `from`.
+        base: String,
+    },
+    /// Parameterizations that inherit from each other, or too many in a row.
+    #[error("`{0}` inherits from itself, or from more than {DEEPEST} others one behind the other")]
+    Circle(String),
+}
+
+impl NoScheme {
+    /// The name that was not found, if a misspelling may be the reason.
+    pub fn missing(&self) -> Option<&str> {
+        match self {
+            NoScheme::Unknown(name) | NoScheme::UnknownBase { base: name, .. } => Some(name),
+            NoScheme::Circle(_) => None,
+        }
+    }
+}
+
 impl Scheme {
-    /// The parameterization of a name: one that the spec defines, or a known one. `None` if there is no such.
-    pub fn find(graph: &Graph, name: &str) -> Option<Scheme> {
+    /// The parameterization of a name: one that the spec defines, or a known one.
+    pub fn find(graph: &Graph, name: &str) -> Result<Scheme, NoScheme> {
         Scheme::find_below(graph, name, DEEPEST)
     }
 
-    fn find_below(graph: &Graph, name: &str, levels: usize) -> Option<Scheme> {
-        let known = graph.parameterizations.iter().find(|custom| custom.name.text == name);
-        let Some(own) = known.filter(|_| levels > 0) else {
-            return name.parse::<Named>().ok().map(Scheme::from);
+    fn find_below(graph: &Graph, name: &str, levels: usize) -> Result<Scheme, NoScheme> {
+        let known = || name.parse::<Named>().map_err(|_| NoScheme::Unknown(name.to_string()));
+        let Some(own) = graph.parameterizations.iter().find(|custom| custom.name.text == name) else {
+            return known().map(Scheme::from);
         };
         let base = own.base.as_ref().map_or("mup", |base| base.text.as_str());
-        let base = if base == name {
-            base.parse::<Named>().ok()?.into()
-        } else {
-            Scheme::find_below(graph, base, levels - 1)?
+        let circle = || NoScheme::Circle(name.to_string());
+        let base: Scheme = match levels.checked_sub(1) {
+            _ if base == name => known().map_err(|_| circle())?.into(),
+            None => return Err(circle()),
+            Some(levels) => Scheme::find_below(graph, base, levels).map_err(|error| match error {
+                NoScheme::Unknown(base) => NoScheme::UnknownBase { heir: name.to_string(), base },
+                other => other,
+            })?,
         };
         let mut custom = own.clone();
         if let Some(below) = &base.custom {
             custom.rules.splice(0..0, below.rules.iter().cloned());
             custom.optimizer = custom.optimizer.or(below.optimizer.clone());
         }
-        Some(Scheme { named: base.named, alpha: own.alpha.or(base.alpha), custom: Some(Rc::new(custom)) })
+        Ok(Scheme { named: base.named, alpha: own.alpha.or(base.alpha), custom: Some(Rc::new(custom)) })
     }
 
     /// Every name that [`Scheme::find`] knows.

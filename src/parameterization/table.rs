@@ -1,7 +1,7 @@
 //! The scaling table: a parameterization with the names that a reader knows, ready to be printed.
 
 use super::verdict::{Movement, Verdict, classify, describe};
-use super::{Form, Named, Parameterization, Scheme, assumptions};
+use super::{Form, LearningRates, Named, Parameterization, Scheme, assumptions};
 use crate::dim::{Dim, Monomial};
 use crate::graph::{Init, NodeId, Op, ParamId, ScaleSymbol};
 use crate::optimizer::{Optimizer, Plan};
@@ -60,6 +60,8 @@ pub struct ScalingTable {
     pub parameterization: Scheme,
     /// For which optimizers.
     pub optimizer: Plan,
+    /// Which learning rates.
+    pub rates: LearningRates,
     /// Where the factors stand.
     pub form: Form,
     /// What grows.
@@ -82,6 +84,7 @@ impl ScalingTable {
             network: graph.name.clone(),
             parameterization: found.scheme.clone(),
             optimizer: found.plan.clone(),
+            rates: found.rates,
             form: found.form,
             scales: graph.scales.clone(),
             parameters: graph.param_ids().map(|(id, _)| row(calculus, found, id)).collect(),

@@ -159,7 +159,7 @@ impl Classification {
 /// Classifies a parameterization from its sizes.
 pub fn classify(calculus: &Calculus, sizes: &Sizes) -> Classification {
     let graph = calculus.graph();
-    let mut problems = at_init(calculus, sizes);
+    let mut problems = at_init(calculus, &sizes.initial);
     let starts_badly = !problems.is_empty();
     let moving = in_training(calculus, sizes);
     let largest =
@@ -205,12 +205,13 @@ pub fn tensors<'c>(calculus: &'c Calculus) -> impl Iterator<Item = NodeId> + 'c 
         .filter(|id| calculus.before_loss[id.index()] && calculus.shaped.view_of[id.index()].is_none())
 }
 
-fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
+/// What is wrong before the first step, for given sizes at initialization, in topological order.
+pub fn at_init(calculus: &Calculus, initial: &[Size]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut excused = vec![false; calculus.graph().len()];
     for id in tensors(calculus) {
-        let own = &sizes.initial[id.index()];
-        let inherited = inherited(calculus, sizes, id, &excused);
+        let own = &initial[id.index()];
+        let inherited = inherited(calculus, initial, id, &excused);
         let site = preactivation(calculus, id).filter(|_| !into_normalization(calculus, id));
         let least = site.map(|site| inherited.clone().unwrap_or_else(Size::one).mul(&narrowing(site)));
         let finite = !calculus.shaped.infinite[id.index()];
@@ -218,12 +219,12 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
         excused[id.index()] = own.vanishes() && may_vanish;
         let problem =
             |fault, allowed: Size| Problem { node: id, fault, size: own.clone(), allowed, through: None };
-        if let Some(entered) = entered(calculus, sizes, id).filter(|entered| own > entered) {
+        if let Some(entered) = entered(calculus, initial, id).filter(|entered| own > entered) {
             problems.push(problem(Fault::GrowsAtInit, entered));
             continue;
         }
         let most = calculus
-            .allowed(id, &sizes.initial)
+            .allowed(id, initial)
             .map(|most| if site.is_some() { most.min(Size::one()) } else { most });
         match (most, least) {
             (Some(most), _) if *own > most => problems.push(problem(Fault::GrowsAtInit, most)),
@@ -236,9 +237,9 @@ fn at_init(calculus: &Calculus, sizes: &Sizes) -> Vec<Problem> {
 
 /// What enters the residual stream of a growing block: what its branches may add up to. A normalization behind it does not excuse more, for
 /// then all of the network before the block is lost in the sum.
-fn entered(calculus: &Calculus, sizes: &Sizes, id: NodeId) -> Option<Size> {
+fn entered(calculus: &Calculus, initial: &[Size], id: NodeId) -> Option<Size> {
     let residual = calculus.repetitions.streams.is_residual(id);
-    let enter = || sizes.initial[calculus.graph().node(id).operands[0].index()].clone();
+    let enter = || initial[calculus.graph().node(id).operands[0].index()].clone();
     residual.then(|| enter().max(Size::one()))
 }
 
@@ -250,10 +251,10 @@ fn narrowing(site: &Site) -> Size {
 }
 
 /// The size that a tensor has because a tensor without growing axes, or one of zeros, vanishes before it.
-fn inherited(calculus: &Calculus, sizes: &Sizes, id: NodeId, excused: &[bool]) -> Option<Size> {
+fn inherited(calculus: &Calculus, initial: &[Size], id: NodeId, excused: &[bool]) -> Option<Size> {
     let operands = &calculus.graph().node(id).operands;
     let excused = operands.iter().filter(|operand| excused[operand.index()]);
-    excused.map(|operand| sizes.initial[operand.index()].clone()).min()
+    excused.map(|operand| initial[operand.index()].clone()).min()
 }
 
 /// The weight of which a tensor is the preactivation: its output, with an axis that grows. Weights that start as constants are exempt.

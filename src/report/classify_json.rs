@@ -14,6 +14,7 @@ pub fn json(findings: &Findings) -> Value {
         "network": findings.network,
         "parameterization": findings.parameterization.to_string(),
         "optimizer": findings.optimizer.to_string(),
+        "rates": findings.rates.name(),
         "scales": findings.scales.iter().map(scale).collect::<Vec<_>>(),
         "verdict": findings.verdict.name(),
         "stable": findings.stable,

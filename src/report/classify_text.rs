@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::power;
+use super::table_row::shown_rates;
 use super::table_text::{grid, lines};
 use crate::dim::{Monomial, Symbol};
 use crate::parameterization::findings::{Findings, MovementRow, TensorRow};
@@ -42,9 +43,10 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn header(&self) -> String {
-        let Findings { network, parameterization, optimizer, verdict, .. } = self.findings;
+        let Findings { network, parameterization, optimizer, rates, verdict, .. } = self.findings;
         let network = if network.is_empty() { "(unnamed)" } else { network };
-        let title = format!("{network} · {parameterization} · {optimizer}");
+        let rates = shown_rates(*rates);
+        let title = format!("{network} · {parameterization} · {optimizer}{rates}");
         format!("{title}\n\n{verdict}: {}\n{}", meaning(*verdict), self.features())
     }
 

@@ -9,6 +9,7 @@ use super::table_text::{grid, lines};
 use crate::abc::ParamScaling;
 use crate::dim::Monomial;
 use crate::graph::Init;
+use crate::parameterization::LearningRates;
 use crate::parameterization::compare::{Comparison, Difference, ParamPair};
 
 impl fmt::Display for Comparison {
@@ -31,7 +32,12 @@ fn title(found: &Comparison) -> String {
     let [a, b] = &found.schemes;
     let [one, other] = &found.plans;
     let plans = if one == other { one.to_string() } else { format!("{one} and {other}") };
-    format!("{network} · {a} and {b} · {plans}")
+    let rates = match found.rates {
+        [LearningRates::Own, LearningRates::Own] => String::new(),
+        [one, other] if one == other => format!(" · {one} rates"),
+        [one, other] => format!(" · {one} and {other} rates"),
+    };
+    format!("{network} · {a} and {b} · {plans}{rates}")
 }
 
 fn verdict(found: &Comparison) -> String {
@@ -63,6 +69,7 @@ fn mark(difference: Option<&Difference>) -> &'static str {
         Some(Difference::Initial(_)) => "<- starts differently",
         Some(Difference::Step(_)) => "<- moves differently",
         Some(Difference::Epsilon(_)) => "<- eps differs",
+        Some(Difference::Decay(_)) => "<- decays differently",
         Some(Difference::Optimizer) => "<- another optimizer",
         Some(Difference::Unknown) => "<- does not fit",
     }
@@ -106,6 +113,7 @@ pub fn json(found: &Comparison) -> Value {
         Difference::Initial(factor) => json!({"kind": "initial", "factor": power(factor)}),
         Difference::Step(factor) => json!({"kind": "step", "factor": power(factor)}),
         Difference::Epsilon(factor) => json!({"kind": "epsilon", "factor": power(factor)}),
+        Difference::Decay(factor) => json!({"kind": "decay", "factor": power(factor)}),
         Difference::Optimizer => json!({"kind": "optimizer", "factor": null}),
         Difference::Unknown => json!({"kind": "unknown", "factor": null}),
     };
@@ -122,6 +130,7 @@ pub fn json(found: &Comparison) -> Value {
     json!({
         "network": found.network,
         "parameterizations": found.schemes.each_ref().map(ToString::to_string),
+        "rates": found.rates.map(LearningRates::name),
         "optimizers": found.plans.each_ref().map(ToString::to_string),
         "same": found.is_same(),
         "first_difference": found.first_difference(),

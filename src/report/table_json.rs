@@ -20,6 +20,7 @@ pub fn json(table: &ScalingTable, target: Option<&Target>) -> Value {
         "network": table.network,
         "parameterization": table.parameterization.to_string(),
         "optimizer": table.optimizer.to_string(),
+        "rates": table.rates.name(),
         "form": table.form.name(),
         "scales": table.scales.iter().enumerate().map(scale).collect::<Vec<_>>(),
         "parameters": table.parameters.iter().map(|row| writer.parameter(row)).collect::<Vec<_>>(),

@@ -3,8 +3,8 @@
 use crate::concrete::Target;
 use crate::dim::{Dim, Monomial};
 use crate::graph::Init;
-use crate::parameterization::ScalingTable;
 use crate::parameterization::table::{MultiplierRow, ParamRow};
+use crate::parameterization::{LearningRates, ScalingTable};
 use crate::rational::Rational;
 
 /// One cell about scaling.
@@ -90,7 +90,16 @@ pub(super) fn scales(table: &ScalingTable, target: Option<&Target>) -> String {
 /// `gpt2 · mup · adam · native`.
 pub(super) fn title(table: &ScalingTable) -> String {
     let network = if table.network.is_empty() { "(unnamed)" } else { &table.network };
-    format!("{network} · {} · {} · {} form", table.parameterization, table.optimizer, table.form)
+    let rates = shown_rates(table.rates);
+    format!("{network} · {} · {}{rates} · {} form", table.parameterization, table.optimizer, table.form)
+}
+
+/// ` · largest rates`, unless they are the parameterization's own.
+pub(super) fn shown_rates(rates: LearningRates) -> String {
+    match rates {
+        LearningRates::Own => String::new(),
+        LearningRates::Largest | LearningRates::Global => format!(" · {rates} rates"),
+    }
 }
 
 /// Text without control characters, which a terminal might obey.

@@ -95,6 +95,7 @@ impl<'g> Calculus<'g> {
             own: &[],
             so_far: None,
             first_order: false,
+            echo: None,
         }
     }
 
@@ -117,7 +118,7 @@ impl<'g> Calculus<'g> {
         when: When,
     ) -> Backward<'a, 'g> {
         let (repetitions, convention) = (&self.repetitions, self.convention);
-        Backward { shaped: &self.shaped, abc, initial, reached, repetitions, when, convention }
+        Backward { shaped: &self.shaped, abc, initial, reached, repetitions, when, convention, motion: None }
     }
 
     /// The graph.
@@ -290,7 +291,7 @@ fn outside_loss(calculus: &Calculus, mut change: Vec<Size>) -> Vec<Size> {
     change
 }
 
-fn reached(initial: &[Size], change: &[Size]) -> Vec<Size> {
+pub(super) fn reached(initial: &[Size], change: &[Size]) -> Vec<Size> {
     initial.iter().zip(change).map(|(initial, change)| initial.clone().max(change.clone())).collect()
 }
 

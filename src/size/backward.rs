@@ -45,6 +45,31 @@ pub struct Backward<'a, 'g> {
     pub when: When,
     /// What lines up with what.
     pub convention: Convention,
+    /// What has moved, where the change of the gradients is asked for and not the gradients.
+    pub motion: Option<Motion<'a>>,
+}
+
+/// What changes gradients in training: G_t - G_0 obeys the rules of gradients in training, and besides, what a gradient is multiplied with on
+/// its way has changed.
+#[derive(Clone, Copy)]
+pub struct Motion<'a> {
+    /// The gradients at initialization.
+    pub fresh: &'a [Size],
+    /// D of every tensor.
+    pub change: &'a [Size],
+}
+
+impl Motion<'_> {
+    /// The whole gradient of a node: what it was, or by how much it changed.
+    fn whole(&self, id: NodeId, gradients: &[Size]) -> Factor {
+        let fresh = self.fresh[id.index()].clone();
+        (Quantity::Gradient(id), fresh.max(gradients[id.index()].clone()))
+    }
+
+    /// D of a tensor.
+    fn change(&self, id: NodeId) -> Factor {
+        (Quantity::Change(id), self.change[id.index()].clone())
+    }
 }
 
 impl Backward<'_, '_> {
@@ -57,10 +82,16 @@ impl Backward<'_, '_> {
 
     fn gradient(&self, id: NodeId, gradients: &[Size]) -> Factor {
         let size = gradients[id.index()].clone();
-        match self.when {
-            When::Fresh => (Quantity::FreshGradient(id), size),
-            When::Training => (Quantity::Gradient(id), size),
+        match (self.when, self.motion) {
+            (When::Fresh, _) => (Quantity::FreshGradient(id), size),
+            (When::Training, None) => (Quantity::Gradient(id), size),
+            (When::Training, Some(_)) => (Quantity::GradientChange(id), size),
         }
+    }
+
+    /// The gradient that a changed factor acts on.
+    fn whole(&self, id: NodeId, gradients: &[Size]) -> Factor {
+        self.motion.map_or_else(|| self.gradient(id, gradients), |motion| motion.whole(id, gradients))
     }
 
     /// The lengths over which a gradient is summed.
@@ -73,27 +104,31 @@ impl Backward<'_, '_> {
 
     /// The rule of one operand of one node: the terms of its gradient. `steps` are the changes of the parameters so far.
     pub fn rule(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
-        let times = self.repetitions.of_gradient(self.shaped, id, at, self.when == When::Training);
-        match times.is_one() {
+        let times = |in_training| {
+            (Quantity::Repetitions, self.repetitions.of_gradient(self.shaped, id, at, in_training))
+        };
+        let (alike, each) = (times(self.when == When::Training), times(false));
+        match alike.1.is_one() {
             true => self.once(id, at, gradients, steps, terms),
-            false => {
-                let factor = (Quantity::Repetitions, times);
-                self.once(id, at, gradients, steps, &mut Times { factor, terms });
-            }
+            false => self.once(id, at, gradients, steps, &mut Times { alike, each, terms }),
         }
     }
 
     /// The rule within one repetition.
     fn once(&self, id: NodeId, at: usize, gradients: &[Size], steps: &[Size], terms: &mut impl Terms) {
+        let whole = self.whole(id, gradients);
+        if whole.1.is_zero() {
+            return;
+        }
+        if let Some(motion) = self.motion {
+            self.turned(id, at, motion, whole.clone(), terms);
+        }
         let graph = self.shaped.graph;
         let node = graph.node(id);
         let own = node.operands[at];
         let g = self.gradient(id, gradients);
-        if g.1.is_zero() {
-            return;
-        }
         match &node.op {
-            Op::Contract { .. } => self.contract(id, at, g, steps, terms),
+            Op::Contract { .. } => self.contract(id, at, [g, whole], steps, terms),
             Op::Add(_) => {
                 let length = self.lacks(id, at);
                 let rule = if length.is_one() { Rule::PassBackward } else { Rule::BroadcastBackward };
@@ -146,7 +181,67 @@ impl Backward<'_, '_> {
         (Quantity::Normalizer, Size::one().div(size))
     }
 
-    fn contract(&self, id: NodeId, at: usize, g: Factor, steps: &[Size], terms: &mut impl Terms) {
+    /// What an operation multiplies gradients with has changed: a factor of a product, a slope, a normalizer, a share.
+    fn turned(&self, id: NodeId, at: usize, motion: Motion, whole: Factor, terms: &mut impl Terms) {
+        let node = self.shaped.graph.node(id);
+        let own = node.operands[at];
+        let change = motion.change(own).1;
+        let relative = |to: &Size| change.div(to).min(Size::one());
+        let turn = |size: Size| (Quantity::Turn(own), size);
+        match &node.op {
+            Op::Contract { .. } => {
+                let Some(other) = (0..node.operands.len()).find(|other| *other != at) else { return };
+                if self.shaped.site_at(id, other).is_some_and(|site| self.is_random(site.param)) {
+                    return;
+                }
+                let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
+                let moved = motion.change(node.operands[other]);
+                let broadcast = self.broadcast(&self.lacks(id, at));
+                terms.term(Rule::TurnedBackward, &[factor, moved, broadcast, whole]);
+            }
+            Op::Map(func) => {
+                let many = self.shaped.infinite[own.index()];
+                let slope = elementwise::slope_change(*func, &self.initial[own.index()], &change, many);
+                terms.term(Rule::TurnedBackward, &[turn(slope), whole]);
+            }
+            Op::Normalize { .. } => {
+                let moved = turn(relative(&self.initial[own.index()]));
+                terms.term(Rule::TurnedBackward, &[moved, self.normalizer(own), whole]);
+            }
+            Op::Softmax { axis, log } => {
+                let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
+                let share = if *log { Size::one() } else { share };
+                let moved = turn(relative(&Size::one()));
+                terms.term(Rule::TurnedBackward, &[(Quantity::Share, share), moved, whole]);
+            }
+            Op::Max { .. } => {
+                let many = self.shaped.infinite[own.index()];
+                let moved = elementwise::crossing(&self.initial[own.index()], &change, many);
+                terms.term(Rule::TurnedBackward, &[turn(moved), whole]);
+            }
+            Op::Lookup { .. }
+            | Op::Add(_)
+            | Op::Scale(_)
+            | Op::Window { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Concat { .. }
+            | Op::Gate(_)
+            | Op::Carry(_)
+            | Op::Exit(_)
+            | Op::Step { .. }
+            | Op::Collect { .. }
+            | Op::Data(_)
+            | Op::Param(_)
+            | Op::Constant(_)
+            | Op::Range
+            | Op::RelativeBucket(_) => {}
+        }
+    }
+
+    fn contract(&self, id: NodeId, at: usize, of: [Factor; 2], steps: &[Size], terms: &mut impl Terms) {
+        let [g, whole] = of;
         let graph = self.shaped.graph;
         let factor = (Quantity::Multiplier, multiplier(graph, self.abc, id));
         let node = graph.node(id);
@@ -161,7 +256,7 @@ impl Backward<'_, '_> {
                 let bound = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
                 terms.term(Rule::AlignedBackward, &[factor.clone(), entry, bound, g.clone()]);
                 let step = (Quantity::Step, steps[site.param.index()].clone());
-                terms.term(Rule::ChangeBackward, &[factor, step, self.convention.update(&lacks), g]);
+                terms.term(Rule::ChangeBackward, &[factor, step, self.convention.update(&lacks), whole]);
             }
             (When::Fresh, Some(_)) => {
                 terms.term(Rule::FreshBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);
@@ -179,13 +274,17 @@ impl Backward<'_, '_> {
 
 /// Terms that occur in every repetition.
 struct Times<'t, T> {
-    factor: Factor,
+    /// How they add up.
+    alike: Factor,
+    /// How those add up that come through the initial weights of every repetition.
+    each: Factor,
     terms: &'t mut T,
 }
 
 impl<T: Terms> Terms for Times<'_, T> {
     fn term(&mut self, rule: Rule, factors: &[Factor]) {
-        let mut all: SmallVec<[Factor; 5]> = smallvec![self.factor.clone()];
+        let times = if rule == Rule::AlignedBackward { &self.each } else { &self.alike };
+        let mut all: SmallVec<[Factor; 5]> = smallvec![times.clone()];
         all.extend(factors.iter().cloned());
         self.terms.term(rule, &all);
     }

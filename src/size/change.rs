@@ -6,6 +6,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use super::echo::Echo;
 use super::forward::{Climbs, in_sum, multiplier, next_of};
 use super::repetition::Repetitions;
 use super::term::{Factor, Largest, Quantity, Rule, Terms, aligned, coherent, random};
@@ -86,6 +87,8 @@ pub struct Changes<'a, 'g> {
     pub so_far: Option<&'a [Size]>,
     /// Whether changes act on initial values only, as in the first step.
     pub first_order: bool,
+    /// How much of a change lines up with what acts on it. Without it, all that can.
+    pub echo: Option<Echo<'a>>,
 }
 
 impl Changes<'_, '_> {
@@ -207,11 +210,17 @@ impl Changes<'_, '_> {
         let mut factors: SmallVec<[Factor; 4]> = smallvec![factor, self.change(own, changes)];
         factors.extend(other.map(|other| self.reached(node.operands[other], changes)));
         let summed = self.summed(id);
-        factors.push(match rule {
+        let most = match rule {
             Rule::Update => self.convention.update(&summed),
             _ => (Quantity::Coherent, coherent(&summed)),
-        });
-        terms.term(rule, &factors);
+        };
+        match (self.echo, rule) {
+            (Some(echo), Rule::ProductChange) => echo.terms(id, at, rule, (&factors, most), terms),
+            _ => {
+                factors.push(most);
+                terms.term(rule, &factors);
+            }
+        }
     }
 
     fn is_random(&self, site: &Site) -> bool {
@@ -228,10 +237,28 @@ impl Changes<'_, '_> {
         let factors = [
             (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, site.node)),
             (Quantity::Entry, self.initial[source.index()].clone()),
-            self.convention.propagation(site),
             self.change(input, changes),
         ];
-        terms.term(Rule::Propagation, &factors);
+        let most = self.convention.propagation(site);
+        match self.echo {
+            Some(echo) => {
+                let at = usize::from(site.operand == 0);
+                echo.terms(site.node, at, Rule::Propagation, (&factors, most), terms);
+            }
+            None => {
+                let [multiplier, entry, change] = factors;
+                terms.term(Rule::Propagation, &[multiplier, entry, most, change]);
+            }
+        }
+    }
+
+    /// P at a site: what the initial weight makes of the change of the other operand. Nothing where it is only added or looked up.
+    pub fn response(&self, site: &Site, changes: &[Size]) -> Size {
+        let node = self.shaped.graph.node(site.node);
+        let other = (0..node.operands.len()).find(|other| *other != site.operand);
+        let (Op::Contract { .. }, Some(other)) = (&node.op, other) else { return Size::Zero };
+        let initially = Changes { first_order: true, ..*self };
+        Largest::of(|terms| initially.through(site.node, other, changes, terms))
     }
 
     /// U at a site: what the parameter's change does to the result.

@@ -47,6 +47,31 @@ pub fn slope(func: Func, x: &Size) -> Size {
     }
 }
 
+/// By how much the derivative changes where values of size `initial` change by `change`. Functions that are linear but for a kink have
+/// another slope where a value changes its sign; see [`crossing`].
+pub fn slope_change(func: Func, initial: &Size, change: &Size, many: bool) -> Size {
+    if change.is_zero() {
+        return Size::Zero;
+    }
+    let relative = change.div(initial).min(Size::one());
+    let at = initial.clone().max(change.clone());
+    match func.law().homogeneous {
+        Some(2) => crossing(initial, change, many),
+        Some(power) if power > 2 => slope(func, &at).mul(&change.div(&at)),
+        Some(_) => slope(func, initial).mul(&relative),
+        None if func == Func::Log => slope(func, initial).mul(&relative),
+        None if func.law().odd && at.vanishes() => slope(func, &at).mul(change).mul(&at),
+        None => slope(func, &at).mul(&change.clone().min(Size::one())),
+    }
+}
+
+/// The size of an indicator's change: a value of size `initial` that changes by D crosses a threshold with probability D over its size, and
+/// of many entries that share changes by 1, which is the square root in the mean of squares. Of a few, none does.
+pub fn crossing(initial: &Size, change: &Size, many: bool) -> Size {
+    let share = change.div(initial).min(Size::one());
+    if many { share.pow(Rational::HALF) } else { share }
+}
+
 /// |phi(x + change) - phi(x)|, for a value of size `initial` that changes by `change`.
 pub fn change(func: Func, initial: &Size, change: &Size) -> Size {
     if change.is_zero() {

@@ -62,7 +62,7 @@ impl Repetitions {
 
     /// By how much more the gradient of an operand of a node is than that of one repetition: where repetitions share a weight, read the
     /// same tensor from outside, or branch off a stream. In training the weights' own changes pass gradients to a tensor from outside the same way
-    /// in all repetitions; on a stream the identity passes more than they do.
+    /// in all repetitions (their initial values do not: [`super::backward`]); on a stream the identity passes more than they do.
     pub fn of_gradient(&self, shaped: &Shaped, id: NodeId, at: usize, in_training: bool) -> Size {
         if self.times.is_empty() {
             return Size::one();
@@ -73,17 +73,18 @@ impl Repetitions {
         let mut total = Size::one();
         for block in self.streams.around(graph, id).filter(|block| !is_entry(graph, id, *block)) {
             let inside = contains(graph, block, operand);
-            let shared = param.is_some() && !is_new(graph, operand, block);
             let leaves = self.streams.on_path[operand.index()] && !self.streams.on_path[id.index()];
-            let count = &graph.block(block).count.powers;
-            total = match (param.is_some(), shared, inside && !leaves) {
-                (true, true, _) => total.mul(&coherent(count)),
-                (true, false, _) | (false, _, true) => total,
-                (false, _, false) if self.independent[block.index()] && (inside || !in_training) => {
-                    total.mul(&random(count))
-                }
-                (false, _, false) => total.mul(&coherent(count)),
+            let once = match param {
+                Some(_) => is_new(graph, operand, block),
+                None => inside && !leaves,
             };
+            if once {
+                continue;
+            }
+            let on_stream = param.is_none() && inside;
+            let random_signs = self.independent[block.index()] && (on_stream || !in_training);
+            let count = &graph.block(block).count.powers;
+            total = total.mul(&if random_signs { random(count) } else { coherent(count) });
         }
         total
     }
@@ -109,12 +110,8 @@ fn is_entry(graph: &Graph, id: NodeId, block: BlockId) -> bool {
     graph.node(id).op == Op::Carry(block)
 }
 
-/// Whether a parameter (by its node, or a view of it) is new in every repetition of a block: declared inside, with nothing shared between.
+/// Whether a parameter (by its node, or a view of it) is new in every repetition of a block: declared inside a block with own weights. What
+/// an inner block shares is one set for all of its repetitions, and another one in the next repetition of the outer block.
 pub fn is_new(graph: &Graph, param: NodeId, block: BlockId) -> bool {
-    if !contains(graph, block, param) || graph.block(block).shared {
-        return false;
-    }
-    let inside = (0..).map(BlockId).zip(&graph.blocks).skip(block.index() + 1);
-    let mut inside = inside.take_while(|(_, inner)| inner.nodes.start < graph.block(block).nodes.end);
-    !inside.any(|(id, inner)| inner.shared && contains(graph, id, param))
+    contains(graph, block, param) && !graph.block(block).shared
 }

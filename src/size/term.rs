@@ -34,6 +34,12 @@ pub enum Quantity {
     FreshGradient(NodeId),
     /// The gradient of a tensor in training.
     Gradient(NodeId),
+    /// The change of a tensor's gradient.
+    GradientChange(NodeId),
+    /// The change of what an operation multiplies the gradient of this operand with.
+    Turn(NodeId),
+    /// What training aligned with the other factor of a product: their inner product over the size of what it moves.
+    Echo(NodeId),
     /// N: a summed length, all summands alike.
     Coherent,
     /// N^(1/2): a summed length, summands of mean zero.
@@ -113,6 +119,8 @@ pub enum Rule {
     ProductBackward,
     /// A gradient summed over the axes a tensor was broadcast along.
     BroadcastBackward,
+    /// A gradient through a factor, slope or normalizer that has changed.
+    TurnedBackward,
     /// A gradient through a sum, a function, a normalization or a rearrangement.
     PassBackward,
     /// The optimizer's step.
@@ -163,6 +171,7 @@ impl Rule {
                 "backward through a product: the other factor, summed over the axes this one lacks"
             }
             Rule::BroadcastBackward => "backward through broadcasting: summed over the axes it lacks",
+            Rule::TurnedBackward => "backward through what has changed of a factor, a slope or a normalizer",
             Rule::PassBackward => "backward through an operation that passes gradients on",
             Rule::Step => "the optimizer's step",
             Rule::Update => "the weight's change acts coherently on its input over the whole fan-in",
@@ -195,7 +204,9 @@ impl Rule {
             Rule::FreshBackward => "TP-II: gradient independence at initialization",
             Rule::AlignedBackward => "Spectral §3: operator norms",
             Rule::ChangeBackward => "TP-IV Def. 3.2: min(a+b, 2a+c)",
-            Rule::ProductBackward | Rule::BroadcastBackward | Rule::PassBackward => "chain rule",
+            Rule::ProductBackward | Rule::BroadcastBackward | Rule::TurnedBackward | Rule::PassBackward => {
+                "chain rule"
+            }
             Rule::Step => "TP-IVb §2: the update function",
             Rule::Update => "TP-V App. J.2.1; TP-IV Def. 3.2",
             Rule::Propagation => "TP-IV Thm. 3.3; Spectral §3",

@@ -64,6 +64,7 @@ fn fits_type(types: &Value, value: &Value) -> bool {
         Some("array") => value.is_array(),
         Some("string") => value.is_string(),
         Some("number") => value.is_number(),
+        Some("integer") => value.is_u64() || value.is_i64(),
         Some("boolean") => value.is_boolean(),
         Some("null") => value.is_null(),
         other => panic!("unknown type {other:?}"),
@@ -85,9 +86,13 @@ fn check(schema: &str, value: &Value) {
 #[test]
 fn tables_fit_their_schema() {
     for spec in [GPT2, "specs/convnet.mup", "tests/specs/lora.mup", "tests/specs/rnn.mup"] {
-        for extra in
-            [&["-o", "adamw"][..], &["-o", "sgd", "--at", "n=1024"], &["-p", "ntk", "--form", "symmetric"]]
-        {
+        for extra in [
+            &["-o", "adamw"][..],
+            &["-o", "sgd", "--at", "n=1024"],
+            &["-p", "ntk", "--form", "symmetric"],
+            &["-p", "depth-mup", "--form", "unit"],
+            &["--rates", "global", "-o", "adam", "-o", "*=muon"],
+        ] {
             check("docs/table.schema.json", &json(&[&["table", spec, "-f", "json"], extra].concat()));
         }
     }
@@ -95,12 +100,62 @@ fn tables_fit_their_schema() {
 
 #[test]
 fn verdicts_fit_their_schema() {
-    for parameterization in ["mup", "sp", "ntk", "mean-field"] {
+    for parameterization in ["mup", "sp", "ntk", "mean-field", "complete-p"] {
         for spec in [GPT2, "specs/mlp.mup", "specs/deep-linear.mup"] {
             let output = mupc(&["classify", spec, "-p", parameterization, "-f", "json"]).output().unwrap();
             check("docs/classify.schema.json", &serde_json::from_slice(&output.stdout).unwrap());
         }
     }
+}
+
+#[test]
+fn comparisons_fit_their_schema() {
+    let compare = |spec: &str, first: &str, second: &str, extra: &[&str]| {
+        let mut output = mupc(&[&["compare", spec, "-p", first, "-p", second, "-f", "json"], extra].concat());
+        let found: Value = serde_json::from_slice(&output.output().unwrap().stdout).unwrap();
+        check("docs/compare.schema.json", &found);
+        found
+    };
+    assert_eq!(compare("specs/mlp.mup", "mup", "specs/audits/tp5.mup:table_9_adam", &[])["same"], true);
+    let mut kinds = std::collections::BTreeSet::new();
+    for (spec, first, second, extra) in [
+        ("specs/mlp.mup", "mup", "ntk", &["-o", "sgd"][..]),
+        ("specs/mlp.mup", "mup", "sp", &["--rates", "largest"]),
+        (GPT2, "mup", "complete-p", &["--readout", "loose"]),
+        ("specs/lora-gpt2.mup", "sp", "mean-field", &["-o", "muon"]),
+        ("specs/audits/table.mup", "table_mup", "mended_mup_adam", &[]),
+    ] {
+        let found = compare(spec, first, second, extra);
+        assert_eq!(found["same"], false, "{spec}");
+        let rows = found["parameters"].as_array().unwrap().iter();
+        kinds.extend(rows.filter_map(|row| row["difference"]["kind"].as_str().map(String::from)));
+    }
+    assert!(kinds.contains("initial") && kinds.contains("step"), "{kinds:?}");
+}
+
+#[test]
+fn reports_of_tests_fit_their_schema() {
+    let report = json(&["test", "specs", "tests/specs/lora.mup", "-f", "json"]);
+    check("docs/test.schema.json", &report);
+    assert_eq!((&report["holds"], &report["files_without_expectations"]), (&true.into(), &1.into()));
+    let keys = |report: &Value| {
+        let blocks =
+            report["files"].as_array().unwrap().iter().flat_map(|file| file["blocks"].as_array().unwrap());
+        let all = blocks.flat_map(|block| block["expectations"].as_array().unwrap());
+        all.filter_map(|own| own["key"].as_str().map(String::from)).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(keys(&report).len() > 5, "{:?}", keys(&report));
+    let text = std::fs::read_to_string("specs/mlp.mup").unwrap();
+    let wrong = super::folder("test-schema").join("wrong.mup");
+    std::fs::write(
+        &wrong,
+        format!("{text}expect sp with adam {{ verdict \"kernel\"\n fc1.weight: lr n, eps none }}\n"),
+    )
+    .unwrap();
+    let output = mupc(&["test", wrong.to_str().unwrap(), "-f", "json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    check("docs/test.schema.json", &report);
+    assert_eq!((output.status.code(), &report["holds"]), (Some(1), &false.into()));
 }
 
 #[test]

@@ -14,17 +14,25 @@ use mupc::size::analysis::{Calculus, Sizes, analyze};
 
 /// Every published network and every small spec, with its name.
 pub fn specs() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for folder in ["specs", "tests/specs"] {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "mup") {
-                found.push((stem(&path), std::fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
+    let mut found = published();
+    found.extend(specs_in("tests/specs"));
     found.sort();
+    found
+}
+
+/// Every published network, with the name of its file.
+pub fn published() -> Vec<(String, String)> {
+    let found = specs_in("specs");
     assert!(found.len() >= 23, "only {} specs", found.len());
+    found
+}
+
+fn specs_in(folder: &str) -> Vec<(String, String)> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let specs = paths.filter(|path| path.extension().is_some_and(|extension| extension == "mup"));
+    let mut found: Vec<_> =
+        specs.map(|path| (stem(&path), std::fs::read_to_string(&path).unwrap())).collect();
+    found.sort();
     found
 }
 

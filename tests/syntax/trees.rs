@@ -1,5 +1,8 @@
 //! Random syntax trees, of the shapes that the grammar can give.
 
+#[path = "rule_trees.rs"]
+mod rule_trees;
+
 use mupc::rational::Rational;
 use mupc::source::Span;
 use mupc::syntax::ast::*;
@@ -7,11 +10,11 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-fn span() -> Span {
+pub fn span() -> Span {
     Span::default()
 }
 
-fn word() -> impl Strategy<Value = String> {
+pub fn word() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "a",
         "b",
@@ -25,11 +28,11 @@ fn word() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
-fn ident() -> impl Strategy<Value = Ident> {
+pub fn ident() -> impl Strategy<Value = Ident> {
     word().prop_map(|name| Ident { name, span: span() })
 }
 
-fn text() -> impl Strategy<Value = Text> {
+pub fn text() -> impl Strategy<Value = Text> {
     "[a-z.{}#'/]{0,12}".prop_map(|value| Text { value, span: span() })
 }
 
@@ -43,7 +46,7 @@ fn number() -> impl Strategy<Value = Expr> {
     })
 }
 
-fn expr() -> impl Strategy<Value = Expr> {
+pub fn expr() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
         number(),
         Just(make(ExprKind::Hole)),
@@ -77,13 +80,29 @@ fn chain<O: Clone + std::fmt::Debug>(
     })
 }
 
+/// A definition, or a function of the language that takes axes, lengths and options.
+fn callee() -> impl Strategy<Value = Ident> {
+    let of_the_language = prop::sample::select(vec![
+        "window",
+        "top_k",
+        "relative_bucket",
+        "batch_normalize",
+        "standardize",
+        "softmax",
+        "range",
+        "concat",
+    ]);
+    let of_the_language = of_the_language.prop_map(|name| Ident { name: name.to_owned(), span: span() });
+    prop_oneof![ident(), of_the_language]
+}
+
 fn call(inner: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Call> {
     let arg = prop_oneof![
         inner.clone().prop_map(Arg::Positional),
         (ident(), inner).prop_map(|(name, value)| Arg::Named(name, value)),
         vec(ident(), 1..3).prop_map(|axes| Arg::Over(axes, span())),
     ];
-    (ident(), vec(arg, 0..4), of(ident())).prop_map(|(callee, args, instance)| Call {
+    (callee(), vec(arg, 0..4), of(ident())).prop_map(|(callee, args, instance)| Call {
         callee,
         args,
         instance,
@@ -152,10 +171,12 @@ fn simple() -> impl Strategy<Value = StmtKind> {
         expr().prop_map(StmtKind::Return),
         expr().prop_map(StmtKind::Loss),
         (vec(ident(), 1..4), text()).prop_map(|(path, external)| StmtKind::Name(path, external)),
+        rule_trees::block().prop_map(StmtKind::Rules),
+        rule_trees::block().prop_map(StmtKind::Rules),
     ]
 }
 
-fn statement(kind: StmtKind) -> Stmt {
+pub fn statement(kind: StmtKind) -> Stmt {
     Stmt { kind, span: span() }
 }
 

@@ -1,0 +1,106 @@
+//! The end of a plan: what can be left out, what can be joined, and which gradients are asked for.
+
+use smallvec::SmallVec;
+
+use super::{BuildError, Building, Purpose};
+use crate::graph::NodeId;
+use crate::numeric::pointwise::Link;
+use crate::numeric::program::{Input, Instruction, Kernel, Program};
+
+/// The most operands of a fused chain.
+const MOST_OPERANDS: usize = 8;
+
+impl Building<'_> {
+    pub(super) fn finish(mut self, loss: NodeId) -> Result<Program, BuildError> {
+        let value = self.known[loss.index()].clone().ok_or(BuildError::NoLoss)?;
+        self.program.loss = if value.batched { value } else { self.for_every_example(&value)? };
+        let outputs = self.graph.outputs.iter().filter_map(|output| self.known[output.index()].clone());
+        self.program.outputs = outputs.collect();
+        let mut program = self.program;
+        if self.purpose == Purpose::Training {
+            program.traces.clear();
+            fuse(&mut program);
+            drop_unread(&mut program);
+        }
+        ask_for_gradients(&mut program);
+        Ok(program)
+    }
+}
+
+/// Joins chains: one whose result only another chain reads, as its first operand, becomes its beginning.
+fn fuse(program: &mut Program) {
+    let mut readers = vec![0; program.lengths.len()];
+    let mut maker = vec![None; program.lengths.len()];
+    let kept = program.outputs.iter().chain([&program.loss]);
+    kept.for_each(|value| readers[value.slot] += 1);
+    for (at, instruction) in program.instructions.iter().enumerate() {
+        instruction.inputs.iter().for_each(|input| readers[input.slot] += 1);
+        maker[instruction.output] = Some(at);
+    }
+    let mut gone = vec![false; program.instructions.len()];
+    for at in 0..program.instructions.len() {
+        let first = program.instructions[at].inputs.first().map(|input| input.slot);
+        let Some(before) = first.filter(|slot| readers[*slot] == 1).and_then(|slot| maker[slot]) else {
+            continue;
+        };
+        if let Some(joined) = join(&program.instructions[before], &program.instructions[at]) {
+            program.instructions[at] = joined;
+            gone[before] = true;
+        }
+    }
+    let mut gone = gone.into_iter();
+    program.instructions.retain(|_| !gone.next().unwrap_or(false));
+}
+
+fn join(first: &Instruction, second: &Instruction) -> Option<Instruction> {
+    let (Kernel::Chain(before), Kernel::Chain(after)) = (&first.kernel, &second.kernel) else { return None };
+    let shift = first.inputs.len() - 1;
+    let inputs: SmallVec<[Input; 4]> = first.inputs.iter().chain(&second.inputs[1..]).copied().collect();
+    let distinct = (0..inputs.len()).all(|at| inputs[..at].iter().all(|other| other.slot != inputs[at].slot));
+    if inputs.len() > MOST_OPERANDS || !distinct || first.once != second.once {
+        return None;
+    }
+    let mut links: SmallVec<[Link; 4]> = before.links.clone();
+    links.extend(after.links.iter().map(|link| link.renumbered(|operand| operand + shift)));
+    let kernel = Kernel::Chain(crate::numeric::pointwise::Chain { links });
+    Some(Instruction { kernel, inputs, ..second.clone() })
+}
+
+/// Leaves out instructions whose results nobody reads, and frees the buffers that are left over.
+fn drop_unread(program: &mut Program) {
+    let mut read = vec![false; program.lengths.len()];
+    program.outputs.iter().chain([&program.loss]).for_each(|value| read[value.slot] = true);
+    let mut kept: Vec<Instruction> = Vec::new();
+    for instruction in std::mem::take(&mut program.instructions).into_iter().rev() {
+        if read[instruction.output] {
+            instruction.inputs.iter().for_each(|input| read[input.slot] = true);
+            kept.push(instruction);
+        }
+    }
+    kept.reverse();
+    program.instructions = kept;
+    program.weights.iter().for_each(|weight| read[weight.slot] = true);
+    program.data.iter().for_each(|(_, slot)| read[*slot] = true);
+    for (slot, read) in read.into_iter().enumerate().filter(|(_, read)| !read) {
+        (program.lengths[slot], program.gradients[slot]) = (0, read);
+    }
+    program.constants.retain(|(slot, _)| program.lengths[*slot] > 0);
+}
+
+/// Marks which instructions run backward, and which of their contributions come first.
+fn ask_for_gradients(program: &mut Program) {
+    let mut reached = vec![false; program.lengths.len()];
+    reached[program.loss.slot] = program.loss.gradient;
+    for instruction in program.instructions.iter_mut().rev() {
+        let asked = instruction.inputs.iter().any(|input| input.gradient);
+        instruction.backward = asked && reached[instruction.output];
+        for input in instruction.inputs.iter_mut().filter(|input| input.gradient) {
+            if instruction.backward {
+                input.fresh = !std::mem::replace(&mut reached[input.slot], true);
+            }
+        }
+    }
+    for (slot, reached) in reached.into_iter().enumerate() {
+        program.gradients[slot] &= reached;
+    }
+}

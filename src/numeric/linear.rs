@@ -1,0 +1,118 @@
+//! Sums, copies, transpositions, broadcasts, windows, concatenations: everything that only moves and adds entries.
+
+use super::nest::Nest;
+use super::real::Real;
+
+/// The entries of one operand that go into the result: operand 0 of the nest is the result, operand 1 the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which operand of the operation.
+    pub operand: usize,
+    /// Where its entries go.
+    pub nest: Nest<2>,
+}
+
+/// out = factor * (sum of parts).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// What is summed.
+    pub parts: Vec<Part>,
+    /// The factor in front.
+    pub factor: f64,
+    /// Whether every entry of the result is written exactly once; else it is filled with zeros first, and written to by sums.
+    pub covers: bool,
+}
+
+impl Linear {
+    /// The values.
+    pub fn forward<'a, T: Real>(&self, operand: impl Fn(usize) -> &'a [T], out: &mut [T]) {
+        if !self.covers {
+            out.fill(T::zero());
+        }
+        for part in &self.parts {
+            let factor = T::of(self.factor);
+            match self.covers && self.factor == 1.0 {
+                true => copy(&part.nest, out, operand(part.operand)),
+                false => add(&part.nest, out, operand(part.operand), factor, self.covers),
+            }
+        }
+    }
+
+    /// Adds the gradient of one operand.
+    pub fn backward<T: Real>(&self, operand: usize, gradient: &[T], into: &mut [T]) {
+        for part in self.parts.iter().filter(|part| part.operand == operand) {
+            add_back(&part.nest, gradient, into, T::of(self.factor));
+        }
+    }
+}
+
+fn copy<T: Real>(nest: &Nest<2>, out: &mut [T], source: &[T]) {
+    let (length, [to, from]) = nest.inner();
+    nest.each(|[at, start]| match (to, from) {
+        (1, 1) => out[at..at + length].copy_from_slice(&source[start..start + length]),
+        (1, 0) => out[at..at + length].fill(source[start]),
+        _ => (0..length).for_each(|step| out[at + step * to] = source[start + step * from]),
+    });
+}
+
+/// Adds (or sets) factor times the source.
+fn add<T: Real>(nest: &Nest<2>, out: &mut [T], source: &[T], factor: T, set: bool) {
+    let (length, [to, from]) = nest.inner();
+    let keep = if set { T::zero() } else { T::one() };
+    nest.each(|[at, start]| match (to, from) {
+        (0, 1) => out[at] = keep * out[at] + factor * total(&source[start..start + length]),
+        (1, 1) => {
+            let pairs = out[at..at + length].iter_mut().zip(&source[start..start + length]);
+            match set {
+                true => pairs.for_each(|(out, source)| *out = factor * *source),
+                false => pairs.for_each(|(out, source)| *out += factor * *source),
+            }
+        }
+        _ => {
+            for step in 0..length {
+                let old = if set { T::zero() } else { out[at + step * to] };
+                out[at + step * to] = old + factor * source[start + step * from];
+            }
+        }
+    });
+}
+
+fn add_back<T: Real>(nest: &Nest<2>, gradient: &[T], into: &mut [T], factor: T) {
+    let (length, [from, to]) = nest.inner();
+    nest.each(|[start, at]| match (from, to) {
+        (1, 0) => into[at] += factor * total(&gradient[start..start + length]),
+        (1, 1) => {
+            let pairs = into[at..at + length].iter_mut().zip(&gradient[start..start + length]);
+            pairs.for_each(|(into, gradient)| *into += factor * *gradient);
+        }
+        (0, 1) => {
+            let gradient = factor * gradient[start];
+            into[at..at + length].iter_mut().for_each(|into| *into += gradient);
+        }
+        _ => (0..length).for_each(|step| into[at + step * to] += factor * gradient[start + step * from]),
+    });
+}
+
+/// A sum in sixteen strands: faster and more exact than one after another, and the same whatever the machine.
+pub fn total<T: Real>(entries: &[T]) -> T {
+    const STRANDS: usize = 16;
+    let mut strands = [T::zero(); STRANDS];
+    let chunks = entries.chunks_exact(STRANDS);
+    let rest: T = chunks.remainder().iter().copied().sum();
+    for chunk in chunks {
+        (0..STRANDS).for_each(|strand| strands[strand] += chunk[strand]);
+    }
+    strands.into_iter().sum::<T>() + rest
+}
+
+/// A sum of products in sixteen strands.
+pub fn dot<T: Real>(left: &[T], right: &[T]) -> T {
+    const STRANDS: usize = 16;
+    let mut strands = [T::zero(); STRANDS];
+    let (left_chunks, right_chunks) = (left.chunks_exact(STRANDS), right.chunks_exact(STRANDS));
+    let rest: T = left_chunks.remainder().iter().zip(right_chunks.remainder()).map(|(a, b)| *a * *b).sum();
+    for (a, b) in left_chunks.zip(right_chunks) {
+        (0..STRANDS).for_each(|strand| strands[strand] += a[strand] * b[strand]);
+    }
+    strands.into_iter().sum::<T>() + rest
+}

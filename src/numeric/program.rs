@@ -1,0 +1,209 @@
+//! A network at given lengths, as a list of instructions on numbered buffers.
+//!
+//! Made once per size by [`super::build`]; everything that can be decided before numbers are there is decided in it: repetitions are
+//! unrolled, factors are folded into the products that follow, chains of elementwise operations are one instruction, what
+//! depends on neither data nor weights is marked to run once, and gradients that nobody asks for are never computed.
+
+use smallvec::SmallVec;
+
+use super::contraction::Contraction;
+use super::linear::Linear;
+use super::picking::{Largest, Lookup};
+use super::pointwise::Chain;
+use super::rows::Along;
+use crate::graph::{DataId, NodeId, ParamId};
+use crate::rational::Rational;
+
+/// A buffer.
+pub type Slot = usize;
+
+/// A product with those that give its gradients.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The values.
+    pub forward: Contraction,
+    /// The gradients of both operands.
+    pub backward: [Contraction; 2],
+    /// The factor in front.
+    pub factor: f64,
+}
+
+/// What an instruction does.
+#[derive(Clone, Debug)]
+pub enum Kernel {
+    /// A product with sums.
+    Product(Box<Product>),
+    /// Sums, copies and rearrangements.
+    Linear(Linear),
+    /// Elementwise operations.
+    Chain(Chain),
+    /// An operation along the last axis, of this length.
+    Rows(Along, usize),
+    /// Rows of a table.
+    Lookup(Lookup),
+    /// Largest entries.
+    Largest(Largest),
+    /// A mask that keeps entries with this probability (and multiplies them by its inverse); number of the mask.
+    Dropout(f64, usize),
+}
+
+/// A buffer that an instruction reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The buffer.
+    pub slot: Slot,
+    /// Whether its gradient is asked for.
+    pub gradient: bool,
+    /// Whether this is the first contribution to its gradient in the backward pass.
+    pub fresh: bool,
+}
+
+/// One operation on buffers.
+#[derive(Clone, Debug)]
+pub struct Instruction {
+    /// What it does.
+    pub kernel: Kernel,
+    /// What it reads.
+    pub inputs: SmallVec<[Input; 4]>,
+    /// What it writes.
+    pub output: Slot,
+    /// Depends on neither data nor weights: run once.
+    pub once: bool,
+    /// Whether a gradient reaches its result and is asked for by one of its operands.
+    pub backward: bool,
+}
+
+/// A tensor of one repetition of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// The parameter.
+    pub param: ParamId,
+    /// The numbers of the repetitions it belongs to, outermost first.
+    pub repetition: SmallVec<[usize; 2]>,
+    /// Where it lies.
+    pub slot: Slot,
+    /// Its shape.
+    pub shape: SmallVec<[usize; 4]>,
+    /// Which of its axes make a matrix of it.
+    pub matrix: MatrixAxes,
+}
+
+/// A tensor as a stack of matrices: which axes its first use keeps, sums, and shares with the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MatrixAxes {
+    /// The axes along the stack.
+    pub blocks: SmallVec<[usize; 2]>,
+    /// The axes that are kept.
+    pub rows: SmallVec<[usize; 2]>,
+    /// The axes that are summed.
+    pub columns: SmallVec<[usize; 2]>,
+}
+
+/// What a buffer's numbers depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Nothing.
+    Fixed,
+    /// Parameters only: a weight, or a rearrangement of one.
+    Weights,
+    /// Data.
+    Data,
+}
+
+/// A tensor of one repetition of a node: `scale` times the numbers in a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// The buffer.
+    pub slot: Slot,
+    /// The factor that is not in the buffer.
+    pub scale: f64,
+    /// Axis lengths, the batch first if there is one.
+    pub shape: SmallVec<[usize; 6]>,
+    /// Whether the first axis is the batch.
+    pub batched: bool,
+    /// What it depends on.
+    pub source: Source,
+    /// Whether gradients go through it.
+    pub gradient: bool,
+}
+
+/// Where the value of a node in one repetition can be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The node.
+    pub node: NodeId,
+    /// The tensor.
+    pub value: Value,
+    /// The instruction that computes it, if one of its own does.
+    pub instruction: Option<usize>,
+}
+
+/// A network that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Lengths of the buffers.
+    pub lengths: Vec<usize>,
+    /// Which buffers have gradients.
+    pub gradients: Vec<bool>,
+    /// Buffers with given numbers.
+    pub constants: Vec<(Slot, Vec<f64>)>,
+    /// Buffers that data goes into.
+    pub data: Vec<(DataId, Slot)>,
+    /// Buffers that are trained or frozen.
+    pub weights: Vec<Weight>,
+    /// What is done, in order.
+    pub instructions: Vec<Instruction>,
+    /// The loss of every example.
+    pub loss: Value,
+    /// What the loss compares with the targets.
+    pub outputs: Vec<Value>,
+    /// Where nodes can be read; all of them only in a program that is made for observation.
+    pub traces: Vec<Trace>,
+    /// Examples in a batch.
+    pub batch: usize,
+    /// Masks of dropout.
+    pub masks: usize,
+    /// Values of the scale symbols.
+    pub values: Vec<Rational>,
+}
+
+impl Program {
+    /// Multiplications of one training step's matrix products, forward and backward.
+    pub fn multiplications(&self) -> usize {
+        let own = |instruction: &Instruction| match &instruction.kernel {
+            Kernel::Product(product) => {
+                let asked = instruction.inputs.iter().zip(&product.backward);
+                let back = asked.filter(|(input, _)| instruction.backward && input.gradient);
+                product.forward.multiplications()
+                    + back.map(|(_, plan)| plan.multiplications()).sum::<usize>()
+            }
+            _ => 0,
+        };
+        self.instructions.iter().filter(|instruction| !instruction.once).map(own).sum()
+    }
+
+    /// Numbers in all trained and frozen tensors.
+    pub fn weight_count(&self) -> usize {
+        self.weights.iter().map(|weight| self.lengths[weight.slot]).sum()
+    }
+
+    /// Numbers in all buffers and gradients.
+    pub fn numbers(&self) -> usize {
+        let of = |(length, gradient): (&usize, &bool)| if *gradient { 2 * length } else { *length };
+        self.lengths.iter().zip(&self.gradients).map(of).sum::<usize>() + self.scratch()
+    }
+
+    /// Numbers that instructions need while they run.
+    pub fn scratch(&self) -> usize {
+        let own = |instruction: &Instruction| match &instruction.kernel {
+            Kernel::Product(product) => {
+                let [left, right] = &product.backward;
+                product.forward.scratch().max(left.scratch()).max(right.scratch())
+            }
+            Kernel::Chain(chain) => chain.scratch(),
+            Kernel::Largest(_) => self.lengths[instruction.output],
+            Kernel::Linear(_) | Kernel::Rows(..) | Kernel::Lookup(_) | Kernel::Dropout(..) => 0,
+        };
+        self.instructions.iter().map(own).max().unwrap_or(0)
+    }
+}

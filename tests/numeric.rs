@@ -1,0 +1,8 @@
+//! The numeric backend against definitions: gradients by finite differences, kernels by plain loops, optimizers by their laws.
+
+mod common;
+
+#[path = "numeric/differences.rs"]
+mod differences;
+#[path = "numeric/operations.rs"]
+mod operations;
