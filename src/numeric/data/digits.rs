@@ -193,17 +193,26 @@ impl Plan {
     }
 }
 
-/// The lengths that the digits would give to one input or target.
-pub(super) fn sizes(data: &Data, shape: &[Dim], inputs: &[&[Dim]]) -> Sizes {
-    let whole = |lengths: &[usize]| lengths.iter().map(|length| Some(*length as i64)).collect();
-    let vector = data.target && data.classes.is_none() && !inputs.contains(&shape);
-    let axes = match shape {
-        [_] if vector => whole(&[CLASSES]),
-        [_] => whole(&[PIXELS]),
-        [height, width] if height == width => whole(&[SIDE, SIDE]),
-        [_, _] => whole(&[PIXELS, 1]),
-        [height, width, _] if height == width => whole(&[SIDE, SIDE, 1]),
-        _ => Vec::new(),
+/// The lengths that the digits would give to every input and target.
+pub(super) fn sizes(data: &[Data], shapes: &[&[Dim]]) -> Vec<Sizes> {
+    let inputs: Vec<&[Dim]> =
+        data.iter().zip(shapes).filter(|(data, _)| !data.target).map(|(_, shape)| *shape).collect();
+    let own = |(data, shape): (&Data, &&[Dim])| {
+        let vector = data.target && data.classes.is_none() && !inputs.contains(shape);
+        let axes = axes(shape, vector).iter().map(|length| Some(*length as i64)).collect();
+        Sizes { axes, classes: shape.is_empty().then_some(CLASSES as i64) }
     };
-    Sizes { axes, classes: shape.is_empty().then_some(CLASSES as i64) }
+    data.iter().zip(shapes).map(own).collect()
+}
+
+/// The axis lengths of an image, or of the unit vector of a digit.
+fn axes(shape: &[Dim], vector: bool) -> &'static [usize] {
+    match shape {
+        [_] if vector => &[CLASSES],
+        [_] => &[PIXELS],
+        [height, width] if height == width => &[SIDE, SIDE],
+        [_, _] => &[PIXELS, 1],
+        [height, width, _] if height == width => &[SIDE, SIDE, 1],
+        _ => &[],
+    }
 }

@@ -1,8 +1,7 @@
 //! Where data and graph disagree, and the lengths at which they would agree.
 
 use super::{Source, digits, wanted};
-use crate::dim::Dim;
-use crate::graph::{Data, Graph};
+use crate::graph::Graph;
 use crate::rational::Rational;
 
 /// Why data and a graph do not go together.
@@ -76,9 +75,13 @@ pub(super) struct Sizes {
 /// one name. The length of a text's windows is free.
 pub fn lengths(source: &Source, graph: &Graph) -> Vec<(String, i64)> {
     let shapes = wanted::shapes(graph);
+    let sizes = match source {
+        Source::Digits => digits::sizes(&graph.data, &shapes),
+        Source::Text(text) => text.sizes(&graph.data),
+        Source::Synthetic { .. } => Vec::new(),
+    };
     let mut found: Vec<(String, i64)> = Vec::new();
-    for (data, shape) in graph.data.iter().zip(&shapes) {
-        let sizes = sizes(source, data, shape, &inputs(graph, &shapes));
+    for ((data, shape), sizes) in graph.data.iter().zip(&shapes).zip(sizes) {
         let axes = shape.iter().zip(sizes.axes);
         for (dim, length) in axes.chain(data.classes.iter().zip([sizes.classes])) {
             let name = graph.dim_name(dim).filter(|_| dim.is_finite());
@@ -88,18 +91,4 @@ pub fn lengths(source: &Source, graph: &Graph) -> Vec<(String, i64)> {
         }
     }
     found
-}
-
-/// The shapes of the inputs.
-fn inputs<'a>(graph: &Graph, shapes: &[&'a [Dim]]) -> Vec<&'a [Dim]> {
-    let inputs = graph.data.iter().zip(shapes).filter(|(data, _)| !data.target);
-    inputs.map(|(_, shape)| *shape).collect()
-}
-
-fn sizes(source: &Source, data: &Data, shape: &[Dim], inputs: &[&[Dim]]) -> Sizes {
-    match source {
-        Source::Digits => digits::sizes(data, shape, inputs),
-        Source::Text(text) => text.sizes(data),
-        Source::Synthetic { .. } => Sizes::default(),
-    }
 }

@@ -69,12 +69,14 @@ impl Text {
         self.len() == 0
     }
 
-    /// The lengths that the text would give to one input or target: its alphabet, to vocabularies that could hold it.
-    pub(super) fn sizes(&self, data: &Data) -> Sizes {
+    /// The lengths that the text would give to every input and target: its alphabet, to numbers of classes that could hold it; to the
+    /// largest one if none can.
+    pub(super) fn sizes(&self, data: &[Data]) -> Vec<Sizes> {
         let own = self.alphabet() as i64;
-        let holds = |count: &i64| *count >= own;
-        let count = data.classes.as_ref().and_then(|classes| classes.coefficient.to_integer());
-        Sizes { axes: Vec::new(), classes: count.filter(holds).map(|_| own) }
+        let count = |data: &Data| data.classes.as_ref()?.coefficient.to_integer();
+        let largest = data.iter().filter_map(count).max().unwrap_or(own);
+        let classes = |data| count(data).filter(|count| *count >= own.min(largest)).map(|_| own);
+        data.iter().map(|data| Sizes { axes: Vec::new(), classes: classes(data) }).collect()
     }
 }
 
@@ -114,6 +116,8 @@ pub(super) fn plan(text: &Text, wanted: &[Wanted]) -> Result<Plan, BindError> {
     let parts = wanted.iter().map(|wanted| {
         let part = match is_character(wanted) {
             true => characters(wanted, &windows, middle, &mut next),
+            // Where nothing can hold characters, the first whole numbers should have.
+            false if windows.lengths.is_empty() && !middle => None,
             false => kinds(wanted),
         };
         part.ok_or_else(|| unlike(text, wanted))
