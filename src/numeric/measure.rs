@@ -40,31 +40,43 @@ pub struct Moment {
     pub alignment: Vec<Option<f64>>,
 }
 
+/// A size that fewer entries than this carry is chance, where there are many: a kink that one unit in ten thousand has crossed.
+const FEWEST: f64 = 8.0;
+
 /// Sums of squares per node.
 struct Sums {
     squares: Vec<f64>,
+    fourths: Vec<f64>,
     counts: Vec<f64>,
 }
 
 impl Sums {
     fn new(length: usize) -> Sums {
-        Sums { squares: vec![0.0; length], counts: vec![0.0; length] }
+        Sums { squares: vec![0.0; length], fourths: vec![0.0; length], counts: vec![0.0; length] }
     }
 
     /// Adds entries; those that a mask has set to minus infinity do not count.
     fn add(&mut self, at: usize, scale: f64, entries: impl Iterator<Item = f64>) {
-        let (mut squares, mut count) = (0.0, 0.0);
+        let (mut squares, mut fourths, mut count) = (0.0, 0.0, 0.0);
         for entry in entries.filter(|entry| *entry != f64::NEG_INFINITY) {
-            squares += entry * entry;
+            let square = (scale * entry) * (scale * entry);
+            squares += square;
+            fourths += square * square;
             count += 1.0;
         }
-        self.squares[at] += scale * scale * squares;
+        self.squares[at] += squares;
+        self.fourths[at] += fourths;
         self.counts[at] += count;
     }
 
     fn sizes(self) -> Vec<Option<f64>> {
-        let size = |(squares, count): (f64, f64)| (count > 0.0).then(|| (squares / count).sqrt());
-        self.squares.into_iter().zip(self.counts).map(size).collect()
+        let size = |at: usize| {
+            let (squares, fourths, count) = (self.squares[at], self.fourths[at], self.counts[at]);
+            let carried = if fourths > 0.0 { squares * squares / fourths } else { count };
+            let chance = carried < FEWEST && count > 16.0 * FEWEST;
+            (count > 0.0).then(|| if chance { f64::NAN } else { (squares / count).sqrt() })
+        };
+        (0..self.counts.len()).map(size).collect()
     }
 }
 
