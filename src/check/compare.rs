@@ -3,7 +3,7 @@
 use super::record::{Alignment, Finding, Overall, Point, Predicted, Quantity, Record, Run, Verdict};
 use super::request::{Prepare, Request};
 use super::runs::Measured;
-use super::verdict::{SLACK, judge};
+use super::verdict::judge;
 use crate::concrete::float;
 use crate::dim::Symbol;
 use crate::graph::{NodeId, Op, ParamId};
@@ -16,6 +16,7 @@ use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::analysis::analyze;
 use crate::size::change::Alignment as Convention;
+use crate::size::realized::reason::{Subject, excuses};
 use crate::size::realized::{Moment as Predictions, Realized, Regime, realize};
 
 /// A change below this share of the tensor itself is rounding.
@@ -31,8 +32,6 @@ struct Comparison<'a, 'g> {
     realized: Realized,
     /// The prediction for small steps, which a stable network with a small rate may still follow.
     small: Realized,
-    /// The same if training aligned nothing: the random part of every sum.
-    unaligned: Realized,
     runs: &'a [Measured],
 }
 
@@ -63,10 +62,9 @@ pub fn restraint(calculus: &Calculus, request: &Request, found: &Parameterizatio
     (first / last).powf(most)
 }
 
-/// The findings of all runs. The second calculus is the same under the convention that nothing lines up with anything: its sizes are those
-/// of the random parts, which are what a measurement below a prediction may show. Names and times are the caller's to fill in.
+/// The findings of all runs. Names and times are the caller's to fill in.
 pub fn compare(
-    [calculus, unaligned]: [&Calculus; 2],
+    calculus: &Calculus,
     request: &Request,
     prepared: &Prepare,
     found: &Parameterization,
@@ -75,8 +73,7 @@ pub fn compare(
     let last = request.course.steps.iter().copied().max().unwrap_or(0);
     let of = |regime| realize(calculus, found.abc.clone(), found.plan.clone(), last, regime);
     let (realized, small) = (of(regime(calculus, found)), of(Regime::Small));
-    let unaligned = realize(unaligned, found.abc.clone(), found.plan.clone(), last, Regime::Small);
-    let comparison = Comparison { calculus, request, prepared, found, realized, small, unaligned, runs };
+    let comparison = Comparison { calculus, request, prepared, found, realized, small, runs };
     let mut findings = comparison.of_params();
     findings.extend(tensors(calculus).flat_map(|id| comparison.of_tensor(id)));
     findings.sort_by_key(Finding::causal_order);
@@ -165,7 +162,7 @@ impl Comparison<'_, '_> {
         subject: &str,
         order: usize,
         (quantity, step): (Quantity, usize),
-        [size, small, unaligned]: [&Size; 3],
+        [size, small]: [&Size; 2],
         (of, whole): (Reading, Option<Reading>),
         at: usize,
     ) -> Finding {
@@ -187,9 +184,8 @@ impl Comparison<'_, '_> {
                 in_words(&early)
             ));
         }
-        if judged.verdict == Verdict::Below && judged.reason.is_none() {
-            let fit = judged.fit.as_ref();
-            judged.reason = fit.and_then(|fit| self.excuse(order, unaligned, fit.high));
+        if judged.verdict == Verdict::Below {
+            judged.reason = self.excuse(order, quantity, step).or(judged.reason);
         }
         Finding {
             subject: subject.to_string(),
@@ -205,26 +201,26 @@ impl Comparison<'_, '_> {
     }
 
     /// Why a bound is not attained, where the calculus knows.
-    fn excuse(&self, order: usize, unaligned: &Size, high: f64) -> Option<String> {
-        let meets_itself = self.calculus.sums.get(order).is_some_and(|sum| sum.aligned.is_some());
-        if meets_itself {
-            return Some(
-                "a weight meets itself here; of many entries only a few line up, with a small constant"
-                    .to_string(),
-            );
-        }
-        let random = self.predicted(unaligned);
-        let reached = matches!(&random, Predicted::Power { value, .. } if high + SLACK >= *value);
-        let words = || {
-            format!("a mixture: the random part, {}, still hides what training lines up", in_words(&random))
+    fn excuse(&self, order: usize, quantity: Quantity, step: usize) -> Option<String> {
+        let id = NodeId::new(order);
+        let subject = match quantity {
+            Quantity::Value => Subject::Initial(id),
+            Quantity::Gradient => Subject::Fresh(id),
+            Quantity::Change => Subject::Change(id),
+            Quantity::GradientChange => Subject::GradientChange(id),
+            Quantity::Update => Subject::Update(id),
+            Quantity::Propagation => Subject::Propagation(id),
+            Quantity::EntryChange => Subject::Moved(self.calculus.graph().as_param(id)?),
+            Quantity::Entries | Quantity::Epsilon => return None,
         };
-        reached.then(words)
+        let reason = excuses(self.calculus, &self.realized).of(subject, step)?;
+        Some(format!("{}: {reason}", reason.name()))
     }
 
-    /// The predictions for a step: the one, the one for small steps, and the one without alignment.
-    fn moments(&self, step: usize) -> Option<[&Predictions; 3]> {
+    /// The predictions for a step: the one, and the one for small steps.
+    fn moments(&self, step: usize) -> Option<[&Predictions; 2]> {
         let at = step.checked_sub(1)?;
-        Some([self.realized.steps.get(at)?, self.small.steps.get(at)?, self.unaligned.steps.get(at)?])
+        Some([self.realized.steps.get(at)?, self.small.steps.get(at)?])
     }
 
     fn of_tensor(&self, id: NodeId) -> Vec<Finding> {
@@ -236,33 +232,33 @@ impl Comparison<'_, '_> {
             return found;
         }
         let mut add =
-            |kind, size: [&Size; 3], reading| found.push(self.finding(label, at, kind, size, reading, at));
-        add((Quantity::Value, 0), [&self.realized.initial[at]; 3], (value, None));
+            |kind, size: [&Size; 2], reading| found.push(self.finding(label, at, kind, size, reading, at));
+        add((Quantity::Value, 0), [&self.realized.initial[at]; 2], (value, None));
         let trained = self.has(0, at, gradient);
         if trained {
-            add((Quantity::Gradient, 0), [&self.realized.fresh[at]; 3], (gradient, None));
+            add((Quantity::Gradient, 0), [&self.realized.fresh[at]; 2], (gradient, None));
         }
         for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-            let Some([moment, small, random]) = self.moments(step) else { continue };
+            let Some([moment, small]) = self.moments(step) else { continue };
             if !trained {
                 continue;
             }
             add(
                 (Quantity::Change, step),
-                [&moment.change[at], &small.change[at], &random.change[at]],
+                [&moment.change[at], &small.change[at]],
                 (|moment| &moment.change, Some(value)),
             );
             let parts = (|moment: &Moment| &moment.gradient_change) as Reading;
             add(
                 (Quantity::GradientChange, step),
-                [&moment.gradient_change[at], &small.gradient_change[at], &random.gradient_change[at]],
+                [&moment.gradient_change[at], &small.gradient_change[at]],
                 (parts, Some(gradient)),
             );
             let site = self.calculus.shaped.sites.iter().any(|site| site.node == id);
             if site && self.has(step, at, |moment| &moment.update) {
                 add(
                     (Quantity::Update, step),
-                    [&moment.update[at], &small.update[at], &random.update[at]],
+                    [&moment.update[at], &small.update[at]],
                     (|moment| &moment.update, Some(value)),
                 );
             }
@@ -274,7 +270,7 @@ impl Comparison<'_, '_> {
                 let propagation: Reading = |moment| &moment.propagation;
                 add(
                     (Quantity::Propagation, step),
-                    [&moment.propagation[at], &small.propagation[at], &random.propagation[at]],
+                    [&moment.propagation[at], &small.propagation[at]],
                     (propagation, Some(value)),
                 );
             }
@@ -299,19 +295,19 @@ impl Comparison<'_, '_> {
                 path,
                 order,
                 (Quantity::Entries, 0),
-                [&self.realized.initial[order]; 3],
+                [&self.realized.initial[order]; 2],
                 (entries, None),
                 at,
             ));
             for step in self.request.course.steps.iter().copied().filter(|step| *step > 0) {
-                let Some([moment, small, random]) = self.moments(step) else { continue };
+                let Some([moment, small]) = self.moments(step) else { continue };
                 let kind = (Quantity::EntryChange, step);
                 let reading: (Reading, _) = (|moment| &moment.entry_change, Some(entries));
                 found.push(self.finding(
                     path,
                     order,
                     kind,
-                    [&moment.moved[at], &small.moved[at], &random.moved[at]],
+                    [&moment.moved[at], &small.moved[at]],
                     reading,
                     at,
                 ));

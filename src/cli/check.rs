@@ -13,7 +13,6 @@ use crate::check::record::Record;
 use crate::check::request::Request;
 use crate::check::runs::run_all;
 use crate::report::{check_html, check_text};
-use crate::size::change::{Alignment, Convention, Readout};
 use progress::Progress;
 
 /// Trains a network at several sizes and holds every predicted exponent against what is measured; it holds if none is refuted.
@@ -30,10 +29,7 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let runs = run_all(&request.course, &prepared, &progress);
     let runs = runs.map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
     let calculus = network.calculus_for(&request.question);
-    let unaligned = network
-        .calculus_for(&request.question)
-        .with_convention(Convention { alignment: Alignment::None, readout: Readout::Independent });
-    let mut record = compare([&calculus, &unaligned], &request, &prepared, &found, &runs);
+    let mut record = compare(&calculus, &request, &prepared, &found, &runs);
     record.seconds = progress.end();
     record.command = args.command();
     write_pictures(args, &record)?;

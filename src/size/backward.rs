@@ -58,6 +58,8 @@ pub struct Motion<'a> {
     pub fresh: &'a [Size],
     /// D of every tensor.
     pub change: &'a [Size],
+    /// Whether what has changed acts on gradients as they were at first, where these are not zero.
+    pub first_order: bool,
     /// How much of a gradient's change lines up with what passes it on. Without it, all that can.
     pub recoil: Option<Recoil<'a>>,
 }
@@ -66,7 +68,8 @@ impl Motion<'_> {
     /// The whole gradient of a node: what it was, or by how much it changed.
     fn whole(&self, id: NodeId, gradients: &[Size]) -> Factor {
         let fresh = self.fresh[id.index()].clone();
-        (Quantity::Gradient(id), fresh.max(gradients[id.index()].clone()))
+        let later = if self.first_order && !fresh.is_zero() { &fresh } else { &gradients[id.index()] };
+        (Quantity::Gradient(id), fresh.clone().max(later.clone()))
     }
 
     /// D of a tensor.

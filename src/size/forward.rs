@@ -345,6 +345,11 @@ impl Climbs {
         self.count(id, grew)
     }
 
+    /// Walks a block again because of something else that went round, if it is repeated so often.
+    pub fn go_round(&mut self, id: BlockId, block: &Block) -> bool {
+        !self.is_over(id, block) && self.count(id, true)
+    }
+
     /// Whether a block has been walked as often as it is repeated.
     fn is_over(&self, id: BlockId, block: &Block) -> bool {
         let repetitions =

@@ -14,6 +14,8 @@
 //! respect to node values, a parameter's with respect to the trained tensor times its own multiplier.
 
 mod back;
+mod reading;
+pub mod reason;
 mod walk;
 
 use std::rc::Rc;
@@ -30,13 +32,17 @@ use crate::graph::NodeId;
 use crate::optimizer::Plan;
 use crate::optimizer::step::StepLaw;
 use crate::rational::Rational;
-use walk::Known;
+use reading::Reading;
 
 /// The sizes at initialization and after every step.
 #[derive(Clone, Debug)]
 pub struct Realized {
     /// The parameterization.
     pub abc: Rc<Abc>,
+    /// The laws of the optimizers' steps, per parameter.
+    pub laws: Vec<StepLaw>,
+    /// The size of the learning rate.
+    pub rate: Size,
     /// |x_0|, per node.
     pub initial: Vec<Size>,
     /// G_0, per node.
@@ -112,25 +118,31 @@ pub fn realize(
     let params = calculus.graph().params.len();
     let backward = calculus.backward(&abc, &initial, &initial, When::Fresh);
     let fresh = gradients(backward, Steps::Given(&vec![Size::Zero; params]), calculus.seeds());
-    let run = Run {
-        calculus,
-        laws: calculus.laws(&plan.into()),
-        entries: entries(calculus),
-        abc: &abc,
-        initial: &initial,
-        fresh: &fresh,
-        rate: match regime {
-            Regime::Finite => Size::one(),
-            Regime::Small => Size::Power(Monomial::power(Symbol::INVERSE_RATE, Rational::integer(-1))),
-        },
+    let rate = match regime {
+        Regime::Finite => Size::one(),
+        Regime::Small => Size::Power(Monomial::power(Symbol::INVERSE_RATE, Rational::integer(-1))),
     };
+    let laws = calculus.laws(&plan.into());
+    let mut realized = Realized { abc, laws, rate, initial, fresh, steps: Vec::new() };
+    realized.steps = moments(calculus, &realized, Reading::Largest, steps);
+    realized
+}
+
+/// The first steps, in one reading.
+fn moments(calculus: &Calculus, realized: &Realized, reading: Reading, steps: usize) -> Vec<Moment> {
+    let run = Run { calculus, realized, reading, entries: entries(calculus) };
+    let start = Moment::start(realized.initial.len(), realized.laws.len());
     let mut found: Vec<Moment> = Vec::with_capacity(steps);
     for _ in 0..steps {
-        let start = || Moment::start(initial.len(), params);
-        let next = run.next(found.last().unwrap_or(&start()));
+        let next = run.next(found.last().unwrap_or(&start), found.len());
         found.push(next);
     }
-    Realized { abc: abc.clone(), initial: initial.clone(), fresh: fresh.clone(), steps: found }
+    found
+}
+
+/// Sizes that are no smaller than one step before: nothing comes back.
+fn at_least(sizes: Vec<Size>, before: &[Size]) -> Vec<Size> {
+    sizes.into_iter().zip(before).map(|(size, before)| size.max(before.clone())).collect()
 }
 
 /// How many entries every node has, counting growing axes only.
@@ -146,49 +158,50 @@ fn entries(calculus: &Calculus) -> Vec<Size> {
 /// What all steps have in common.
 struct Run<'r, 'g> {
     calculus: &'r Calculus<'g>,
-    laws: Vec<StepLaw>,
+    realized: &'r Realized,
+    reading: Reading,
     entries: Vec<Size>,
-    abc: &'r Abc,
-    initial: &'r [Size],
-    fresh: &'r [Size],
-    /// The size of the learning rate.
-    rate: Size,
 }
 
 impl Run<'_, '_> {
     /// One step: gradients move parameters, parameters tensors, tensors gradients.
-    fn next(&self, last: &Moment) -> Moment {
-        let gradient = reached(self.fresh, &last.gradient_change);
+    fn next(&self, last: &Moment, done: usize) -> Moment {
+        let initial = &self.realized.initial;
+        let gradient = self.reading.joined(&self.realized.fresh, &last.gradient_change);
         let moved = self.moved(&gradient, &last.moved);
         let shares = self.shares(last, &gradient);
-        let changes = self.calculus.changes(self.abc, self.initial, &moved);
+        let changes = self.calculus.changes(&self.realized.abc, initial, &moved);
         let own = change::own(changes);
-        let changes = Changes { own: &own, ..changes };
-        let known = Known {
+        let so_far = self.realized.steps.get(done).map(|full| self.reading.joined(initial, &full.change));
+        let changes = Changes { own: &own, so_far: so_far.as_deref(), ..changes };
+        let known = walk::Known {
             changes,
+            reading: self.reading,
             sums: &self.calculus.sums,
             shares: &shares,
             gradient: &gradient,
             entries: &self.entries,
-            before: &last.change,
         };
         let (change, work) = walk::changes(known);
-        let changes = known.with_echo(&work);
-        let (update, propagation) = self.parts(changes, &change, last);
-        let reached = reached(self.initial, &change);
+        let change = at_least(change, &last.change);
+        let (update, propagation) = self.parts(known.with_echo(&work), &change, last);
+        let reached = self.reading.joined(initial, &change);
         let gradient_change = back::gradient_changes(back::Known {
             backward: self.moving(&change, &reached),
+            reading: self.reading,
             echo: known.echo(&work),
             steps: &moved,
-            before: &last.gradient_change,
         });
+        let gradient_change = at_least(gradient_change, &last.gradient_change);
         Moment { gradient_change, update, propagation, change, work, moved }
     }
 
     /// The pass of changes of gradients.
     fn moving<'a>(&'a self, change: &'a [Size], reached: &'a [Size]) -> Backward<'a, 'a> {
-        let motion = Some(Motion { fresh: self.fresh, change, recoil: None });
-        Backward { motion, ..self.calculus.backward(self.abc, self.initial, reached, When::Training) }
+        let Realized { abc, initial, fresh, .. } = self.realized;
+        let first_order = self.reading == Reading::Least;
+        let motion = Some(Motion { fresh, change, first_order, recoil: None });
+        Backward { motion, ..self.calculus.backward(abc, initial, reached, When::Training) }
     }
 
     /// How far parameters are from where they started: as far as before, or by the step that the gradient now makes.
@@ -200,10 +213,10 @@ impl Run<'_, '_> {
                 continue;
             };
             let factor = (Quantity::Gradient(id), gradient[id.index()].clone());
-            let law = &self.laws[param.index()];
-            let size = Largest::of(|terms| step(self.abc, param, law, factor, terms));
+            let law = &self.realized.laws[param.index()];
+            let size = Largest::of(|terms| step(&self.realized.abc, param, law, factor, terms));
             let known = &mut moved[param.index()];
-            *known = std::mem::replace(known, Size::Zero).max(size.mul(&self.rate));
+            *known = std::mem::replace(known, Size::Zero).max(size.mul(&self.realized.rate));
         }
         moved
     }
@@ -212,12 +225,13 @@ impl Run<'_, '_> {
     /// in which a tensor moves.
     fn shares(&self, last: &Moment, gradient: &[Size]) -> Shares {
         let graph = self.calculus.graph();
-        let fresh = self.calculus.backward(self.abc, self.initial, self.initial, When::Fresh);
-        let reached = reached(self.initial, &last.change);
+        let Realized { abc, initial, fresh: first, .. } = self.realized;
+        let fresh = self.calculus.backward(abc, initial, initial, When::Fresh);
+        let reached = reached(initial, &last.change);
         let moving = self.moving(&last.change, &reached);
         let through = |id: NodeId, at: usize| {
             let mut initially = Initially(Largest(Size::Zero));
-            fresh.rule(id, at, self.fresh, &last.moved, &mut initially);
+            fresh.rule(id, at, first, &last.moved, &mut initially);
             moving.rule(id, at, &last.gradient_change, &last.moved, &mut initially);
             share(&initially.0.0, &gradient[graph.node(id).operands[at].index()])
         };

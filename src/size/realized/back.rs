@@ -6,19 +6,19 @@ use crate::size::Size;
 use crate::size::backward::{Backward, Motion};
 use crate::size::echo::{Echo, Recoil, Shares, share};
 use crate::size::forward::{Climbs, in_sum};
-use crate::size::term::Largest;
+use crate::size::realized::reading::Reading;
 
 /// What the pass reads.
 #[derive(Clone, Copy)]
 pub struct Known<'a, 'g> {
     /// The rules of changes of gradients.
     pub backward: Backward<'a, 'g>,
+    /// What is kept of a sum.
+    pub reading: Reading,
     /// The inner products of gradients and changes.
     pub echo: Echo<'a>,
     /// The changes of the parameters.
     pub steps: &'a [Size],
-    /// The changes of the gradients one step before: nothing comes back.
-    pub before: &'a [Size],
 }
 
 /// G_t - G_0 of every node.
@@ -30,7 +30,7 @@ pub fn gradient_changes(known: Known) -> Vec<Size> {
         work: vec![Size::Zero; graph.len()],
         shares: parts(&known.backward),
     };
-    backpropagate(graph, &mut pass, known.before.to_vec())
+    backpropagate(graph, &mut pass, vec![Size::Zero; graph.len()])
 }
 
 /// Which part of a node's values comes from which operand: all of it, except in sums.
@@ -104,7 +104,7 @@ impl Adjoint for Pass<'_, '_> {
         let Known { backward, steps, .. } = self.known;
         let motion = backward.motion.map(|motion| Motion { recoil: Some(self.recoil()), ..motion });
         let rules = Backward { motion, ..backward };
-        let pulled = Largest::of(|terms| rules.rule(id, at, gradients, steps, terms));
+        let pulled = self.known.reading.of(|terms| rules.rule(id, at, gradients, steps, terms));
         let work = self.work(graph, id, at, &pulled);
         let known = &mut self.work[graph.node(id).operands[at].index()];
         *known = std::mem::replace(known, Size::Zero).max(work);
@@ -125,7 +125,7 @@ impl Adjoint for Pass<'_, '_> {
             again |= work > *next;
             *next = std::mem::replace(next, Size::Zero).max(work);
         }
-        self.climbs.take_back(id, block, gradients) || again
+        self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id, block))
     }
 
     fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {

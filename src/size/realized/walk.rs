@@ -7,14 +7,17 @@ use crate::size::change::Changes;
 use crate::size::echo::{Echo, Shares};
 use crate::size::forward::{Climbs, next_of};
 use crate::size::parity::Summation;
+use crate::size::realized::reading::Reading;
 use crate::size::repetition::Repetitions;
-use crate::size::term::{Largest, coherent};
+use crate::size::term::coherent;
 
 /// What the pass reads.
 #[derive(Clone, Copy)]
 pub struct Known<'a, 'g> {
     /// The rules of changes, with the steps of the parameters.
     pub changes: Changes<'a, 'g>,
+    /// What is kept of a sum.
+    pub reading: Reading,
     /// How every contraction sums at initialization.
     pub sums: &'a [Summation],
     /// The shares of inner products, by node and operand.
@@ -23,8 +26,6 @@ pub struct Known<'a, 'g> {
     pub gradient: &'a [Size],
     /// How many entries every node has.
     pub entries: &'a [Size],
-    /// D one step before: nothing comes back.
-    pub before: &'a [Size],
 }
 
 impl<'a, 'g> Known<'a, 'g> {
@@ -68,7 +69,7 @@ struct Walk<'a, 'g> {
 impl Walk<'_, '_> {
     fn rule(&self, id: NodeId, values: &[Size]) -> Size {
         let changes = self.known.with_echo(&self.work);
-        Largest::of(|terms| changes.rule(id, values, terms))
+        self.known.reading.of(|terms| changes.rule(id, values, terms))
     }
 
     /// I of a node: what its operands bring along; of a parameter, what the optimizer does.
@@ -146,7 +147,7 @@ impl Semantics for Walk<'_, '_> {
     type Error = std::convert::Infallible;
 
     fn apply(&mut self, graph: &Graph, id: NodeId, values: &[Size]) -> Result<Size, Self::Error> {
-        let size = self.rule(id, values).max(self.known.before[id.index()].clone());
+        let size = self.rule(id, values);
         self.work[id.index()] = self.work(graph, id);
         self.own[id.index()] = self.own_work(graph, id);
         Ok(self.climbs.keep(graph, id, values, size))
@@ -154,11 +155,12 @@ impl Semantics for Walk<'_, '_> {
 
     fn repeat(&mut self, graph: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         let known = self.known.with_echo(&self.work);
-        let rule = |carry: NodeId, values: &[Size]| Largest::of(|terms| known.rule(carry, values, terms));
+        let reading = self.known.reading;
+        let rule = |carry: NodeId, values: &[Size]| reading.of(|terms| known.rule(carry, values, terms));
         let moved = self.climbs.take_round_by(id, block, values, rule);
         let brought = |carry: NodeId| self.work(graph, carry) > self.work[carry.index()];
         let again = block.carried.iter().any(|carried| brought(carried.carry));
-        moved || again
+        moved || (again && self.climbs.go_round(id, block))
     }
 
     fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {

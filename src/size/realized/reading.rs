@@ -1,0 +1,66 @@
+//! Two readings of a sum of sizes: its size in the limit, and the least that it may look like at finite widths.
+
+use smallvec::SmallVec;
+
+use crate::dim::Monomial;
+use crate::rational::Rational;
+use crate::size::Size;
+use crate::size::term::{Factor, Quantity, Rule, Terms, product};
+
+/// What is kept of a sum of terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The largest term: the limit.
+    Largest,
+    /// What small learning rates and widths of some hundred may still show: what training adds to values and gradients left out, and of two terms
+    /// that come from one thing and differ by no more than n^(1/2) the smaller one.
+    Least,
+}
+
+impl Reading {
+    /// What is kept of the terms that `rule` gives.
+    pub fn of(self, rule: impl FnOnce(&mut Pool)) -> Size {
+        let mut pool = Pool { reading: self, terms: SmallVec::new() };
+        rule(&mut pool);
+        pool.terms.into_iter().map(|(size, _)| size).fold(Size::Zero, Size::max)
+    }
+
+    /// What something is that was `initial` and changed.
+    pub fn joined(self, initial: &[Size], change: &[Size]) -> Vec<Size> {
+        let joined = |(initial, change): (&Size, &Size)| match self {
+            Reading::Least if !initial.is_zero() => initial.clone(),
+            Reading::Largest | Reading::Least => initial.clone().max(change.clone()),
+        };
+        initial.iter().zip(change).map(joined).collect()
+    }
+}
+
+/// Whether two sizes differ by no more than the square root of any symbol.
+pub fn is_near(low: &Size, high: &Size) -> bool {
+    let (Some(low), Some(high)) = (low.power(), high.power()) else { return low == high };
+    let small = |ratio: Monomial| ratio.iter().all(|(_, power)| power.abs() <= Rational::HALF);
+    high.div(low).is_some_and(small)
+}
+
+/// The terms of a sum.
+pub struct Pool {
+    reading: Reading,
+    /// Sizes, and whether the term comes from a factor's change.
+    terms: SmallVec<[(Size, bool); 4]>,
+}
+
+impl Terms for Pool {
+    fn term(&mut self, _: Rule, factors: &[Factor]) {
+        let has = |is: fn(&Quantity) -> bool| factors.iter().any(|(quantity, _)| is(quantity));
+        let lines_up = has(|quantity| matches!(quantity, Quantity::Echo(_) | Quantity::Recoil(_)));
+        let turned = has(|quantity| matches!(quantity, Quantity::Turn(_)));
+        let mut size = product(factors);
+        // What lines up stands behind what does not; what a changed slope does before what it would have done anyway.
+        let paired = self.terms.last().is_some_and(|(_, last)| lines_up || *last);
+        if let Some((partner, _)) = if paired { self.terms.pop() } else { None } {
+            let (low, high) = if partner < size { (partner, size) } else { (size, partner) };
+            size = if self.reading == Reading::Least && is_near(&low, &high) { low } else { high };
+        }
+        self.terms.push((size, turned));
+    }
+}
