@@ -37,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
             "dim",
             "explain",
             "graph",
+            "network",
             "numeric",
             "optimizer",
             "parameterization",
@@ -79,11 +80,14 @@ const ROOMS: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
+            "check",
             "concrete",
             "diagnostic",
+            "dim",
             "graph",
             "loader",
             "network",
+            "numeric",
             "optimizer",
             "parameterization",
             "rational",

@@ -147,6 +147,12 @@ fn power(predicted: f64, sorted: &Sorted) -> Judgement {
 
 fn compare(predicted: f64, Estimate { fit, trend }: &Estimate) -> (Verdict, Option<String>) {
     let (above, below) = (predicted < fit.low - SLACK, predicted > fit.high + SLACK);
+    // A wide interval refutes only what it is farther away from than it is wide.
+    let half = (fit.high - fit.low) / 2.0;
+    let away = (fit.low - predicted).max(predicted - fit.high);
+    if let Some(reason) = blunt(fit).filter(|_| away < half) {
+        return (Verdict::Unmeasured, Some(reason));
+    }
     if !above && !below {
         return blunt(fit).map_or((Verdict::Agrees, None), |reason| (Verdict::Unmeasured, Some(reason)));
     }
