@@ -11,6 +11,7 @@
 //! | [`backward`] | G, the gradients, fresh and in training | TP-IV section 3, TP-IVb section 2 |
 //! | [`change`] | D = x_t - x_0, by update and by propagation | TP-IV Definition 3.2, TP-V appendix J |
 //! | [`analysis`] | all of them together, for a given abc-parameterization | |
+//! | [`echo`] | how much of a change lines up with what acts on it next | |
 //! | [`realized`] | all of them step by step, as an experiment sees them | |
 //! | [`target`] | how large each tensor may be, seen from what uses it | |
 //!
