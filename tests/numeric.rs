@@ -6,3 +6,5 @@ mod common;
 mod differences;
 #[path = "numeric/operations.rs"]
 mod operations;
+#[path = "numeric/specs.rs"]
+mod specs;

@@ -12,7 +12,7 @@ use mupc::numeric::program::Program;
 use mupc::{Named, Optimizer};
 
 /// Relative errors above this fail.
-const TOLERANCE: f64 = 1e-6;
+pub const TOLERANCE: f64 = 1e-6;
 
 /// A machine in f64 with random weights (constants moved off their special values) and a synthetic batch.
 pub fn machine(network: &Network, purpose: Purpose, batch: usize) -> Machine<f64> {

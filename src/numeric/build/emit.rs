@@ -74,6 +74,27 @@ impl Building<'_> {
             }
             Op::Max { axes } => self.largest(axes, &operands[0]),
             Op::Lookup { axis, einsum } => self.lookup(*axis, einsum, operands),
+            Op::Gate(gate) => self.gate(gate, &operands[0], id),
+            Op::Carry(block) => {
+                let value = self.carried(id, *block, &operands[0]);
+                self.view(id, &value)
+            }
+            Op::Exit(_) => self.view(id, &operands[0]),
+            Op::Window { .. }
+            | Op::Split { .. }
+            | Op::Merge { .. }
+            | Op::Pick { .. }
+            | Op::Step { .. }
+            | Op::Concat { .. }
+            | Op::Collect { .. } => self.moving(id, operands),
+        }
+    }
+
+    /// Operations that only move entries.
+    fn moving(&mut self, id: NodeId, operands: &[Value]) -> Built {
+        let graph = self.graph;
+        let node = graph.node(id);
+        match &node.op {
             Op::Window { axis, size, stride, dilation, padding } => {
                 let (size, whole) = (self.length(size)?, |rate: &crate::rational::Rational| {
                     rate.to_integer().and_then(|rate| usize::try_from(rate).ok()).unwrap_or(1)
@@ -101,12 +122,7 @@ impl Building<'_> {
                 let entries = self.collected.remove(&id).unwrap_or_default();
                 self.stack(*axis, &entries)
             }
-            Op::Gate(gate) => self.gate(gate, &operands[0], id),
-            Op::Carry(block) => {
-                let value = self.carried(id, *block, &operands[0]);
-                self.view(id, &value)
-            }
-            Op::Exit(_) => self.view(id, &operands[0]),
+            _ => self.view(id, &operands[0]),
         }
     }
 
