@@ -40,6 +40,7 @@ fn smallest(name: &str, text: &str) -> Network {
 }
 
 #[test]
+#[ignore = "takes minutes"]
 fn gradients_of_published_networks() {
     let found = specs();
     assert!(found.len() >= 23);
@@ -49,7 +50,7 @@ fn gradients_of_published_networks() {
         let (error, place) = worst(machine(&smallest(&name, &text), Purpose::Training, 2));
         println!("{name}: {error:.1e} at {place}, {:.1} s", started.elapsed().as_secs_f64());
         // What is not a number is wrong as well.
-        if !(error < TOLERANCE) {
+        if error.is_nan() || error >= TOLERANCE {
             wrong.push(format!("{name}: {error:.2e} at {place}"));
         }
     }
