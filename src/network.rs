@@ -241,7 +241,7 @@ pub fn compile_with_lengths(
     lengths: &[(String, i64)],
 ) -> Result<Network, Diagnostics> {
     let mut sources = prelude::sources();
-    match graph(name, source, loader, (rules, lengths), &mut sources) {
+    match graph(name, source, loader, rules, lengths, &mut sources) {
         Ok(graph) => Ok(Network { graph, sources }),
         Err(items) => Err(Diagnostics { sources, items }),
     }
@@ -251,7 +251,8 @@ fn graph(
     name: &str,
     source: &str,
     loader: &mut dyn Loader,
-    (rules, lengths): (&[(String, String)], &[(String, i64)]),
+    rules: &[(String, String)],
+    lengths: &[(String, i64)],
     sources: &mut SourceMap,
 ) -> Result<Graph, Vec<Diagnostic>> {
     let mut loaded = load(name, source, loader, sources)?;

@@ -78,7 +78,8 @@ pub fn compare(
     findings.extend(tensors(calculus).flat_map(|id| comparison.of_tensor(id)));
     findings.sort_by_key(Finding::causal_order);
     let graph = calculus.graph();
-    let complete = runs.len() == prepared.networks.len() * request.course.seeds.len();
+    let ended = |run: &&Measured| run.diverged_at.is_some() || run.losses.len() > last;
+    let complete = runs.iter().filter(ended).count() == prepared.networks.len() * request.course.seeds.len();
     Record {
         network: graph.name.clone(),
         parameterization: found.scheme.to_string(),
@@ -402,9 +403,4 @@ fn in_words(predicted: &Predicted) -> String {
         Predicted::Power { exponent, .. } => format!("power {exponent}"),
         Predicted::Beyond => "beyond every power".to_string(),
     }
-}
-
-/// Whether a record has anything that counts against the predictions.
-pub fn holds(record: &Record) -> bool {
-    record.findings.iter().all(|finding| finding.verdict != Verdict::Above)
 }

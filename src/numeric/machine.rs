@@ -228,13 +228,11 @@ impl<T: Real> Machine<T> {
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
         let mut into: SmallVec<[Option<&mut [T]>; 8]> = SmallVec::new();
         for (input, own) in instruction.inputs.iter().zip(&mut taken) {
+            if let Some(own) = own.as_mut().filter(|_| input.fresh) {
+                own.fill(T::zero());
+            }
             let own = own.as_mut().map(|own| &mut own[..]);
-            into.push(own.map(|own| {
-                if input.fresh {
-                    own.fill(T::zero());
-                }
-                own
-            }));
+            into.push(own);
         }
         chain.backward(&slices(&operands), gradient, &mut into, &mut self.scratch);
         drop(into);

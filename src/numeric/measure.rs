@@ -221,7 +221,7 @@ fn differences<'a, T: Real>(now: &'a [T], then: &'a [T]) -> impl Iterator<Item =
 fn root_mean(entries: impl Iterator<Item = f64>) -> f64 {
     let (squares, count) =
         entries.fold((0.0, 0.0), |(squares, count), entry| (squares + entry * entry, count + 1.0));
-    if count > 0.0 { (squares / count as f64).sqrt() } else { 0.0 }
+    if count > 0.0 { (squares / count).sqrt() } else { 0.0 }
 }
 
 /// The factor with which a weight's buffer is read.

@@ -94,7 +94,7 @@ impl Real for f32 {
     fn hyperbolic_tangent(self) -> f32 {
         let square = self * self;
         let mut sum = -5.704_988_7e-3;
-        for coefficient in [2.063_908_9e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_8] {
+        for coefficient in [2.063_909e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_8] {
             sum = sum * square + coefficient;
         }
         let near = sum * square * self + self;

@@ -49,7 +49,7 @@ pub struct CheckArguments {
     #[arg(long, value_name = "SYMBOL=VALUES")]
     pub over: Option<String>,
     /// How many seeds, each an independent run per value.
-    #[arg(long, default_value = "3")]
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
     /// After which steps to measure.
     #[arg(long, value_delimiter = ',', default_value = "1,3,10")]
@@ -61,7 +61,7 @@ pub struct CheckArguments {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub lr: Option<f64>,
     /// The most memory for all runs together, in GB.
-    #[arg(long, value_name = "GB", default_value = "4")]
+    #[arg(long, value_name = "GB", default_value = "4", value_parser = rate)]
     pub memory: f64,
     /// Runs side by side; all cores if not given.
     #[arg(long)]

@@ -56,8 +56,9 @@ struct Layout {
 
 impl Layout {
     fn of(shape: &[usize]) -> Option<Layout> {
-        let square =
-            |side: usize, channels| (side % SIDE == 0).then_some(Layout { zoom: side / SIDE, channels });
+        let square = |side: usize, channels| {
+            side.is_multiple_of(SIDE).then_some(Layout { zoom: side / SIDE, channels })
+        };
         match *shape {
             [PIXELS] => Some(Layout { zoom: 1, channels: 1 }),
             [height, width] if height == width => square(height, 1),
