@@ -215,10 +215,16 @@ fn of_tensor(
             "write a factor such as 1/n",
         ));
     };
-    let one = Monomial::one();
-    let power = value(factor, (&one, &one)).unwrap_or_default();
-    if let Some(branch) = branch_of(calculus, graph, id) {
-        abc.branches.insert(branch, power);
+    if !factor.fan_in.is_zero() || !factor.fan_out.is_zero() {
+        return Err(refuse(
+            format!("`{label}` is a tensor and has no fan-in or fan-out"),
+            "write the length itself, as in 1/n",
+        ));
+    }
+    let power = factor.powers.clone();
+    let branches = branches_of(calculus, graph, id);
+    if !branches.is_empty() {
+        abc.branches.extend(branches.into_iter().map(|branch| (branch, power.clone())));
         return Ok(());
     }
     match &graph.node(id).op {
@@ -241,8 +247,8 @@ fn of_tensor(
 }
 
 /// The branch of a growing stream that a tensor is.
-fn branch_of(calculus: &Calculus, graph: &Graph, id: NodeId) -> Option<(NodeId, usize)> {
+fn branches_of(calculus: &Calculus, graph: &Graph, id: NodeId) -> Vec<(NodeId, usize)> {
     let branch =
         |(add, operand): &(NodeId, usize)| calculus.repetitions.streams.branch_at(*add, *operand).is_some();
-    graph.consumers(id).find(branch)
+    graph.consumers(id).filter(branch).collect()
 }

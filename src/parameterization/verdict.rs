@@ -368,26 +368,30 @@ fn judge(calculus: &Calculus, sizes: &Sizes, param: ParamId) -> ParamVerdict {
 /// What the updates of all repetitions at one node do to the residual stream that only it goes into, relative to what the stream may change:
 /// the last layer of a branch is felt by nothing else.
 fn in_stream(calculus: &Calculus, sizes: &Sizes, node: NodeId, update: Size) -> Option<Size> {
+    into_streams(calculus, sizes, node, &update, MAX_STEPS)
+}
+
+/// The largest of what all users pass on to streams; none if one of them does anything else.
+fn into_streams(calculus: &Calculus, sizes: &Sizes, at: NodeId, size: &Size, steps: usize) -> Option<Size> {
     let graph = calculus.graph();
-    let (mut at, mut size) = (node, update);
-    for _ in 0..MAX_STEPS {
-        let mut consumers = graph.consumers(at).filter(|(user, _)| calculus.before_loss[user.index()]);
-        let (user, operand) = consumers.next().filter(|_| consumers.next().is_none())?;
+    let steps = steps.checked_sub(1)?;
+    let through = |(user, operand): (NodeId, usize)| {
         if let Some(branch) = calculus.repetitions.streams.branch_at(user, operand) {
             let times = coherent(&calculus.repetitions.in_all(branch).coherent);
             let front = in_sum(&sizes.abc, user, operand).1;
             let allowed = calculus.allowed(user, &sizes.initial)?;
             return Some(size.mul(&times).mul(&front).div(&allowed));
         }
-        if !passes(calculus, user, at) {
-            return None;
-        }
-        if let Op::Scale(_) = graph.node(user).op {
-            size = size.mul(&multiplier(graph, &sizes.abc, user));
-        }
-        at = user;
-    }
-    None
+        let size = match graph.node(user).op {
+            _ if !passes(calculus, user, at) => return None,
+            Op::Scale(_) => size.mul(&multiplier(graph, &sizes.abc, user)),
+            _ => size.clone(),
+        };
+        into_streams(calculus, sizes, user, &size, steps)
+    };
+    let users = graph.consumers(at).filter(|(user, _)| calculus.before_loss[user.index()]);
+    let found: Option<Vec<Size>> = users.map(through).collect();
+    found?.into_iter().max()
 }
 
 /// U at one site: of this parameter alone, where several meet in one sum; of the whole result, where nothing else goes in.
