@@ -185,7 +185,8 @@ fn completions_for_every_shell() {
 
 #[test]
 fn every_help_has_examples() {
-    for command in ["table", "explain", "classify", "compare", "test", "graph", "fmt", "completions"] {
+    for command in ["table", "explain", "classify", "compare", "check", "test", "graph", "fmt", "completions"]
+    {
         let help = stdout(&[command, "--help"]);
         assert!(help.contains(&format!("Examples:\n  mupc {command} ")), "{help}");
     }

@@ -1,0 +1,75 @@
+//! `mupc check` from the outside: the page about it, bad input, independence of threads.
+
+use std::process::Output;
+
+use assert_cmd::Command;
+
+fn mupc(arguments: &[&str]) -> Output {
+    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
+}
+
+fn small(arguments: &[&str]) -> Output {
+    let all = ["check", "specs/mlp.mup", "--over", "n=16,32,64", "--seeds", "2", "--steps", "1"];
+    mupc(&all.iter().chain(arguments).copied().collect::<Vec<_>>())
+}
+
+/// Every command of docs/check.md runs and holds.
+#[test]
+fn every_command_of_the_page() {
+    let page = std::fs::read_to_string("docs/check.md").unwrap();
+    let commands: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")).collect();
+    assert_eq!(commands.len(), 3);
+    for command in commands {
+        let output = mupc(&command.split_whitespace().collect::<Vec<_>>());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{command}\n{text}");
+        assert!(text.contains("holds: "), "{text}");
+    }
+}
+
+/// Why nothing was run: where, and what to do.
+#[test]
+fn bad_input_is_refused_before_any_work() {
+    let cases: [(&[&str], &str); 8] = [
+        (&["check", "specs/mlp.mup", "--over", "k=64..128"], "`k` is not a scale symbol"),
+        (&["check", "specs/mlp.mup", "--over", "n=64"], "at least two values"),
+        (&["check", "specs/mlp.mup", "--over", "n=wide"], "not of the form"),
+        (&["check", "specs/mlp.mup", "--set", "pixel=64"], "did you mean `pixels`"),
+        (&["check", "specs/mlp.mup", "--set", "pixels=0"], "not of the form"),
+        (&["check", "specs/mlp.mup", "--memory", "0.000001"], "of `--memory`"),
+        (&["check", "specs/gpt2.mup", "--over", "n=24..96"], "not a whole number"),
+        (&["check", "specs/mlp.mup", "--data", "text"], "--data synthetic"),
+    ];
+    for (arguments, message) in cases {
+        let output = mupc(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(message), "{arguments:?}: {text}");
+    }
+}
+
+/// Nothing depends on how many runs go side by side.
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let findings = |threads: &str| {
+        let output = small(&["--threads", threads, "--format", "json"]);
+        let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        record["findings"].clone()
+    };
+    let first = findings("1");
+    assert!(first.as_array().unwrap().len() > 20);
+    assert_eq!(first, findings("2"));
+}
+
+/// The page with the pictures needs nothing else.
+#[test]
+fn the_page_stands_alone() {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("check.html");
+    let output = small(&["--html", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let page = std::fs::read_to_string(path).unwrap();
+    assert!(page.contains("<svg") && page.contains("fc2.weight") && page.contains("n^-1/2"));
+    let elsewhere = ["<script", "<link", "src=", "@import", "href="];
+    assert!(elsewhere.iter().all(|outside| !page.contains(outside)));
+}
