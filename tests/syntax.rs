@@ -334,7 +334,7 @@ fn random_trees_have_every_kind_of_node() {
     for _ in 0..1500 {
         kinds(&trees::file().new_tree(&mut runner).unwrap().current().statements, &mut found);
     }
-    assert_eq!(found.len(), 32, "{found:?}");
+    assert_eq!(found.len(), 33, "{found:?}");
 }
 
 proptest! {
