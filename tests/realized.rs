@@ -14,6 +14,7 @@ use mupc::parameterization::Named;
 use mupc::rational::Rational;
 use mupc::size::Size;
 use mupc::size::analysis::{Calculus, analyze};
+use mupc::size::elementwise::slope_change;
 use mupc::size::realized::reason::{Reason, Subject, excuses};
 use mupc::size::realized::{Moment, Realized, Regime, realize};
 use proptest::prelude::*;
@@ -135,31 +136,24 @@ fn standard_networks_explode_as_by_hand() {
     assert_eq!(at(&found, 1, "readout.y", |moment| &moment.change), "n^2");
 }
 
-/// Lazy by n^-1/2; where a unit changes its sign its slope jumps, which is n^-1/4 in the mean of squares.
+/// Lazy by n^-1/2. Where a unit changes its sign its slope jumps: a share n^-1/2 of them does, which is n^-1/4 in the mean of squares.
 #[test]
 fn kernel_networks_are_lazy_and_kinks_show() {
-    for (func, turned) in [("relu", "n^-3/4"), ("gelu", "n^-1")] {
-        let text = format!(
-            "scale n = 64 input x[4] target y[1]
-             param w[n, n]
-             z = {func}(linear(x, n) as first)
-             k[o] = w[o, i] * z[i]
-             loss mse(readout({func}(k), 1), y)"
-        );
-        let calculus = calculus(&text);
-        let found = analyzed(&calculus, Named::Ntk, Optimizer::Sgd);
-        assert_eq!(at(&found, 1, "k", |moment| &moment.change), "n^-1/2");
-        let realized = realized(&found, 1);
-        let k = found.last("k");
-        let map = calculus.graph().consumers(k).next().unwrap().0;
-        let (fresh, change) = (&realized.fresh[map.index()], &realized.steps[0].gradient_change[map.index()]);
-        assert_eq!([found.size(fresh), found.size(change)], ["n^-1/2", "n^-1/2"]);
-        let least = excuses(&calculus, &realized).of(Subject::GradientChange(k), 1);
-        assert!(
-            matches!(&least, Some(Reason::Mixture { low, .. }) if found.size(low) == turned),
-            "{func} {least:?}"
-        );
-    }
+    let lazy = Size::Power(monomial(2));
+    let turned = |func, many| slope_change(func, &Size::one(), &lazy, many);
+    assert_eq!(turned(Func::Relu, true), Size::Power(monomial(1)));
+    assert_eq!([turned(Func::Relu, false), turned(Func::Gelu, true)], [lazy.clone(), lazy.clone()]);
+    let text = "scale n = 64 input x[4] target y[1] param w[n, n]
+                z = relu(linear(x, n) as first) k[o] = w[o, i] * z[i] loss mse(readout(relu(k), 1), y)";
+    let calculus = calculus(text);
+    let found = analyzed(&calculus, Named::Ntk, Optimizer::Sgd);
+    assert_eq!(at(&found, 1, "k", |moment| &moment.change), "n^-1/2");
+    assert_eq!(at(&found, 1, "k", |moment| &moment.propagation), "n^-1/2");
+    assert_eq!(at(&found, 1, "readout.y", |moment| &moment.change), "1");
+    let realized = realized(&found, 1);
+    let k = found.last("k");
+    let least = excuses(&calculus, &realized).of(Subject::GradientChange(k), 1);
+    assert!(matches!(&least, Some(Reason::Mixture { low, .. }) if found.size(low) == "n^-1"), "{least:?}");
 }
 
 /// A bottleneck under SGD: the code vanishes at first, and so do the gradients of what is above it.

@@ -58,7 +58,8 @@ pub struct Motion<'a> {
     pub fresh: &'a [Size],
     /// D of every tensor.
     pub change: &'a [Size],
-    /// Whether what has changed acts on gradients as they were at first, where these are not zero.
+    /// Whether what has changed acts on gradients as they were at first, where these are not zero, and no entry of the few that are there
+    /// crosses a kink.
     pub first_order: bool,
     /// How much of a gradient's change lines up with what passes it on. Without it, all that can.
     pub recoil: Option<Recoil<'a>>,
@@ -206,7 +207,7 @@ impl Backward<'_, '_> {
                 terms.term(Rule::TurnedBackward, &[factor, moved, broadcast, whole]);
             }
             Op::Map(func) => {
-                let many = self.shaped.infinite[own.index()];
+                let many = self.shaped.infinite[own.index()] && !motion.first_order;
                 let slope = elementwise::slope_change(*func, &self.initial[own.index()], &change, many);
                 terms.term(Rule::TurnedBackward, &[turn(slope), whole]);
             }
@@ -221,7 +222,7 @@ impl Backward<'_, '_> {
                 terms.term(Rule::TurnedBackward, &[(Quantity::Share, share), moved, whole]);
             }
             Op::Max { .. } => {
-                let many = self.shaped.infinite[own.index()];
+                let many = self.shaped.infinite[own.index()] && !motion.first_order;
                 let moved = elementwise::crossing(&self.initial[own.index()], &change, many);
                 terms.term(Rule::TurnedBackward, &[turn(moved), whole]);
             }

@@ -108,6 +108,15 @@ impl Changes<'_, '_> {
         }
     }
 
+    /// The factor that a change acts on. Step by step, what a weight's change makes of a tensor's is counted as update.
+    fn factor(&self, own: NodeId, other: NodeId, changes: &[Size]) -> Factor {
+        let is_param = |id: NodeId| self.shaped.view_of[id.index()].is_some();
+        match self.echo.is_some() && is_param(other) && !is_param(own) {
+            true => (Quantity::Value(other), self.initial[other.index()].clone()),
+            false => self.reached(other, changes),
+        }
+    }
+
     /// The rule of one node: the terms of D, given the changes of its operands.
     pub fn rule(&self, id: NodeId, changes: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
@@ -208,7 +217,7 @@ impl Changes<'_, '_> {
         };
         let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
         let mut factors: SmallVec<[Factor; 4]> = smallvec![factor, self.change(own, changes)];
-        factors.extend(other.map(|other| self.reached(node.operands[other], changes)));
+        factors.extend(other.map(|other| self.factor(own, node.operands[other], changes)));
         let summed = self.summed(id);
         let most = match rule {
             Rule::Update => self.convention.update(&summed),
@@ -253,12 +262,12 @@ impl Changes<'_, '_> {
     }
 
     /// P at a site: what the initial weight makes of the change of the other operand. Nothing where it is only added or looked up.
-    pub fn response(&self, site: &Site, changes: &[Size]) -> Size {
+    pub fn response(&self, site: &Site, changes: &[Size], terms: &mut impl Terms) {
         let node = self.shaped.graph.node(site.node);
         let other = (0..node.operands.len()).find(|other| *other != site.operand);
-        let (Op::Contract { .. }, Some(other)) = (&node.op, other) else { return Size::Zero };
-        let initially = Changes { first_order: true, ..*self };
-        Largest::of(|terms| initially.through(site.node, other, changes, terms))
+        if let (Op::Contract { .. }, Some(other)) = (&node.op, other) {
+            Changes { first_order: true, ..*self }.through(site.node, other, changes, terms);
+        }
     }
 
     /// U at a site: what the parameter's change does to the result.

@@ -243,7 +243,8 @@ impl Run<'_, '_> {
         let (mut update, mut propagation) = (last.update.clone(), last.propagation.clone());
         for site in &self.calculus.shaped.sites {
             let at = site.node.index();
-            let parts = [changes.update(site, change), changes.response(site, change)];
+            let response = self.reading.of(|terms| changes.response(site, change, terms));
+            let parts = [changes.update(site, change), response];
             for (known, size) in [&mut update[at], &mut propagation[at]].into_iter().zip(parts) {
                 *known = std::mem::replace(known, Size::Zero).max(size);
             }

@@ -49,6 +49,13 @@ pub enum Reason {
         /// The prediction.
         high: Size,
     },
+    /// A slope jumps where an entry changes its sign, and few or none of the entries that are there do.
+    Kink {
+        /// The size if none does.
+        low: Size,
+        /// The prediction.
+        high: Size,
+    },
     /// Changes have outgrown what changes.
     Explosion,
     /// A weight is used again the other way round.
@@ -64,6 +71,7 @@ impl Reason {
             Reason::Symmetry => "symmetry",
             Reason::Mixture { .. } => "mixture",
             Reason::Saddle { .. } => "saddle",
+            Reason::Kink { .. } => "kink",
             Reason::Explosion => "explosion",
             Reason::Tied => "tied",
             Reason::Cancellation => "cancellation",
@@ -82,8 +90,11 @@ impl Reason {
             Reason::Saddle { .. } => {
                 "gradients start much smaller than training makes them, and the first steps have to leave this start"
             }
+            Reason::Kink { .. } => {
+                "a slope jumps where an entry changes its sign: the mean of squares counts these entries, and at small changes few or none do"
+            }
             Reason::Explosion => {
-                "changes have outgrown what changes; from there on one direction rules, and sums need not line up"
+                "changes have outgrown what changes: one direction rules, sums need not line up, and what saturates is met on its way there"
             }
             Reason::Tied => {
                 "the sum counts as aligned because its input depends on the same weight; fresh weights in between may have turned it"
@@ -155,10 +166,18 @@ impl Excuses<'_, '_> {
         match low < high {
             true if is_near(&low, &high) => Some(Reason::Mixture { low, high }),
             true if self.explodes[at] => Some(Reason::Explosion),
+            true if self.jumps(subject) => Some(Reason::Kink { low, high }),
             true => Some(Reason::Saddle { low, high }),
-            false if self.explodes[at] && step > 1 => Some(Reason::Explosion),
+            false if self.explodes[at] => Some(Reason::Explosion),
             false => node.filter(|node| self.cancels(*node)).map(|_| Reason::Cancellation),
         }
+    }
+
+    /// Whether a gradient changes less in its least reading from the first step on, when no gradient has grown yet.
+    fn jumps(&self, subject: Subject) -> bool {
+        let Subject::GradientChange(id) = subject else { return false };
+        let (Some(high), Some(low)) = (self.realized.steps.first(), self.least.first()) else { return false };
+        low.gradient_change[id.index()] < high.gradient_change[id.index()]
     }
 
     fn node_of(&self, param: ParamId) -> Option<NodeId> {
