@@ -11,7 +11,7 @@ mod param;
 use crate::abc::Abc;
 use crate::diagnostic::did_you_mean;
 use crate::graph::{Graph, NodeId, ParamId};
-use crate::parameterization::{LearningRates, Parameterization};
+use crate::parameterization::{Failure, LearningRates, Parameterization};
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes, analyze};
 
@@ -75,6 +75,15 @@ pub struct UnknownSubject {
     pub hint: Option<String>,
 }
 
+/// Why there is no explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unexplained {
+    /// Nothing of that name.
+    Unknown(UnknownSubject),
+    /// What it would explain cannot be derived.
+    Underived(Failure),
+}
+
 /// What an explanation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
@@ -87,9 +96,9 @@ pub fn explain(
     calculus: &Calculus,
     found: &Parameterization,
     name: &str,
-) -> Result<Explanation, UnknownSubject> {
+) -> Result<Explanation, Unexplained> {
     let graph = calculus.graph();
-    let subject = subject(calculus, name)?;
+    let subject = subject(calculus, name).map_err(Unexplained::Unknown)?;
     let sizes = analyze(calculus, found.abc.clone(), found.plan.clone());
     let rates = match found.rates {
         LearningRates::Own => String::new(),
@@ -99,7 +108,7 @@ pub fn explain(
     Ok(match subject {
         Subject::Param(param) => Explanation {
             title: title(&graph.param(param).path),
-            sections: param::sections(calculus, found, &sizes, param),
+            sections: param::sections(calculus, found, &sizes, param).map_err(Unexplained::Underived)?,
         },
         Subject::Tensor(node) => Explanation {
             title: title(calculus.label(node)),

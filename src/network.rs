@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage, did_you_mean};
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, Unexplained, explain};
 use crate::graph::Graph;
 use crate::graph::lower::{Program, Unit, lower};
 use crate::loader::{Loaded, Loader, NoFiles, load};
@@ -186,11 +186,14 @@ impl Network {
         let question = question.into();
         let calculus = self.calculus_for(&question);
         let found = self.answer(&calculus, &question)?;
-        explain(&calculus, &found, subject).map_err(|unknown| {
-            let message = format!("the network has no parameter or tensor `{}`", unknown.name);
-            let help = unknown.hint.unwrap_or_else(|| "`mupc graph` names them all".to_string());
-            let item = Diagnostic::new(Stage::Names, message).help(help);
-            Diagnostics { sources: self.sources.clone(), items: vec![item] }
+        explain(&calculus, &found, subject).map_err(|why| match why {
+            Unexplained::Underived(failure) => self.failed(&failure),
+            Unexplained::Unknown(unknown) => {
+                let message = format!("the network has no parameter or tensor `{}`", unknown.name);
+                let help = unknown.hint.unwrap_or_else(|| "`mupc graph` names them all".to_string());
+                let item = Diagnostic::new(Stage::Names, message).help(help);
+                Diagnostics { sources: self.sources.clone(), items: vec![item] }
+            }
         })
     }
 

@@ -90,8 +90,17 @@ pub enum Failure {
     Ambiguous(Ambiguous),
     /// A rule of the spec's own parameterization that cannot be followed.
     Rules(Box<Diagnostic>),
+    /// Learning rates for which sizes keep growing from round to round.
+    Unsettled(Unsettled),
     /// The largest stable learning rates are asked for, and there are none.
     NoLargestRate(learning_rates::NoLargestRate),
+}
+
+/// A tensor whose size in training grows with every round of solving for the learning rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The tensor.
+    pub node: NodeId,
 }
 
 /// The scaling table of a graph under a named parameterization. Under one with a depth exponent the calculus must be
@@ -118,7 +127,7 @@ pub fn parameterize(
     if let Some(alpha) = scheme.alpha {
         depth::multiply_branches(calculus, &mut abc, alpha);
     }
-    let budget = Budget::new(calculus, &abc);
+    let budget = Budget::new(calculus, &abc)?;
     if scheme.named != Named::Sp {
         rates::spend(calculus, &mut abc, &laws, &budget)?;
     }
@@ -126,7 +135,7 @@ pub fn parameterize(
         return Ok(complete(calculus, scheme, plan, laws, abc, &budget));
     };
     let written = custom::apply(calculus, &own, &mut abc).map_err(Failure::Rules)?;
-    let budget = Budget::new(calculus, &abc);
+    let budget = Budget::new(calculus, &abc)?;
     Ok(Parameterization { written, ..complete(calculus, scheme, plan, laws, abc, &budget) }.with_written())
 }
 

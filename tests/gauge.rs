@@ -123,7 +123,7 @@ fn forms_carry_eps_and_decay_along() {
                 found.calculus,
                 &table.abc,
                 &found.table.laws,
-                &mupc::parameterization::rates::Budget::new(found.calculus, &table.abc),
+                &mupc::parameterization::rates::Budget::new(found.calculus, &table.abc).unwrap(),
             );
             for (id, param) in found.calculus.graph().param_ids() {
                 let (at, rate) = (id.index(), &table.abc.params[id.index()].learning_rate);

@@ -132,7 +132,7 @@ fn published_epsilons() {
             &calculus,
             &abc,
             &laws(optimizer(row)),
-            &rates::Budget::new(&calculus, &abc),
+            &rates::Budget::new(&calculus, &abc).unwrap(),
         );
         for (found, expected) in found.iter().zip(per_layer(row, "epsilon", 3)) {
             assert_eq!(found.power(), Some(&power(expected.neg().unwrap())), "{}", row["name"]);

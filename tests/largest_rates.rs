@@ -243,3 +243,29 @@ fn largest_rates_are_stable() {
     }
     assert!(asked > 200, "{asked}");
 }
+
+/// A bottleneck of width n^(1/2) is a saddle for gradient descent. One rate for all is judged before the saddle is left, and so may be larger
+/// than the least of the rates that count it as left; the table then says that it moves nothing.
+#[test]
+fn one_rate_for_all_at_a_saddle() {
+    let path = spec(
+        "saddle.mup",
+        "scale n = 256
+        input x[784]
+        target label in 10
+        h = relu(linear(x, n) as fc1)
+        h = relu(linear(h, n^(1/2)) as fc2)
+        h = relu(linear(h, n) as fc3)
+        loss cross_entropy(readout(h, 10), label)",
+    );
+    let powers = |rates: &str| -> Vec<String> {
+        let table = table(&[&path, "-p", "mup", "-o", "sgd", "--rates", rates]);
+        let rows = table["parameters"].as_array().unwrap().iter();
+        rows.map(|row| row["learning_rate"]["n"].as_str().unwrap_or("0").to_string()).collect()
+    };
+    assert_eq!(powers("largest"), ["1", "-1/2", "1/2", "-1"]);
+    assert_eq!(powers("global"), ["-3/4"; 4]);
+    let (code, out, _) = mupc(&["classify", &path, "-p", "mup", "-o", "sgd", "--rates", "global"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("trivial"), "{out}");
+}

@@ -7,7 +7,7 @@ use crate::optimizer::step::StepLaw;
 use crate::optimizer::{Decay, Epsilon};
 use crate::parameterization::custom::Key;
 use crate::parameterization::rates::{Budget, request};
-use crate::parameterization::{LearningRates, Named, Parameterization};
+use crate::parameterization::{Failure, LearningRates, Named, Parameterization};
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes};
@@ -20,15 +20,15 @@ pub fn sections(
     found: &Parameterization,
     sizes: &Sizes,
     param: ParamId,
-) -> Vec<Section> {
-    let about = About { calculus, found, sizes, param, budget: Budget::new(calculus, &found.abc) };
+) -> Result<Vec<Section>, Failure> {
+    let about = About { calculus, found, sizes, param, budget: Budget::new(calculus, &found.abc)? };
     let mut sections = vec![about.initialization()];
     if !calculus.graph().param(param).frozen {
         sections.push(about.learning_rate());
         sections.push(about.epsilon_and_decay());
     }
     sections.push(about.result());
-    sections
+    Ok(sections)
 }
 
 struct About<'a, 'g> {

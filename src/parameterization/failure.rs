@@ -2,7 +2,7 @@
 
 use super::learning_rates::NoLargestRate;
 use super::verdict::Fault;
-use super::{Ambiguous, Failure, Unbounded};
+use super::{Ambiguous, Failure, Unbounded, Unsettled};
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::graph::{Graph, NodeId};
 
@@ -13,6 +13,7 @@ impl Failure {
             Failure::Conflict(conflict) => conflict.diagnostic(graph),
             Failure::Unbounded(unbounded) => unbounded.diagnostic(graph),
             Failure::Ambiguous(found) => no_matrix(graph, found),
+            Failure::Unsettled(unsettled) => unsettled.diagnostic(graph),
             Failure::Rules(error) => error.as_ref().clone(),
             Failure::NoLargestRate(why) => why.diagnostic(graph),
         }
@@ -27,6 +28,18 @@ impl Unbounded {
             .at(graph.node(self.node).span, format!("no power of the scale symbols is the right {what} here"))
             .note("what goes in, or what comes back from the loss, is exactly zero or grows faster than every power")
             .help("look for a factor of zero, a repetition that multiplies its stream, or exp of something that grows");
+        in_call(error, graph, self.node)
+    }
+}
+
+impl Unsettled {
+    /// The error at the tensor that keeps growing.
+    fn diagnostic(self, graph: &Graph) -> Diagnostic {
+        let label = &graph.labels()[self.node.index()];
+        let error = Diagnostic::new(Stage::Analysis, format!("no rule says how far training may move `{label}`"))
+            .at(graph.node(self.node).span, "larger after every round of solving for the learning rates")
+            .note("every round is one more product of factors that vanish at initialization")
+            .help("give the factors an initialization that does not vanish, or write their learning rates in a parameterization of your own");
         in_call(error, graph, self.node)
     }
 }

@@ -77,7 +77,7 @@ impl Parameterization {
             return Ok(self);
         }
         let mut abc: Abc = self.abc.as_ref().clone();
-        let budget = Budget::new(calculus, &abc);
+        let budget = Budget::new(calculus, &abc)?;
         if let Some(problem) = at_init(calculus, &budget.initial).into_iter().next() {
             return Err(Failure::NoLargestRate(NoLargestRate::Start(problem)));
         }

@@ -7,7 +7,7 @@
 //! A product passes on the change of one factor times what the other factor has become, and that follows from the steps: factors that
 //! vanish at initialization (a gate of zeros, a narrow key) are first taken as they start, then as large as these steps make them.
 
-use super::{Failure, Unbounded};
+use super::{Failure, Unbounded, Unsettled};
 use crate::abc::{Abc, ParamScaling};
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Graph, NodeId, Op, Param, ParamId};
@@ -67,12 +67,12 @@ pub struct Budget {
     pub gradient: Vec<Size>,
 }
 
-/// Rounds before sizes count as known. Every further one needs another product of factors that vanish at initialization.
-const ROUNDS: usize = 16;
+/// Rounds in which sizes must settle. Every further one needs another product of factors that vanish at initialization.
+const ROUNDS: usize = 64;
 
 impl Budget {
-    /// The budget of an initialization.
-    pub fn new(calculus: &Calculus, abc: &Abc) -> Budget {
+    /// The budget of an initialization; fails where the rounds do not settle.
+    pub fn new(calculus: &Calculus, abc: &Abc) -> Result<Budget, Failure> {
         let initial = calculus.initial(abc);
         let mut budget = Budget {
             afforded: Vec::new(),
@@ -81,33 +81,39 @@ impl Budget {
             gradient: Vec::new(),
             initial,
         };
-        for _ in 0..ROUNDS {
-            if !budget.round(calculus, abc) {
+        let mut larger = budget.round(calculus, abc);
+        for _ in 1..ROUNDS {
+            if larger.is_none() {
                 break;
             }
+            larger = budget.round(calculus, abc);
+        }
+        if let Some(node) = larger {
+            return Err(Failure::Unsettled(Unsettled { node }));
         }
         let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
         budget.gradient = gradients(backward, Steps::Given(&budget.steps), calculus.seeds());
-        budget
+        Ok(budget)
     }
 
-    /// What can be afforded while tensors are as large as they have become; whether the steps make them larger.
-    fn round(&mut self, calculus: &Calculus, abc: &Abc) -> bool {
+    /// What can be afforded while tensors are as large as they have become; a tensor that the steps make larger.
+    fn round(&mut self, calculus: &Calculus, abc: &Abc) -> Option<NodeId> {
         self.afforded = affordable(calculus, abc, &self.initial, &self.reached);
         let bounds = self.bounds(calculus);
         self.steps = affordable_steps(calculus, abc, &self.afforded, &bounds);
         let changes = calculus.changes(abc, &self.initial, &self.steps);
         let own = change::own(Changes { so_far: Some(&bounds), ..changes });
         let moved = change::sizes(Changes { own: &own, ..changes });
-        let mut larger = false;
-        for id in calculus.graph().ids().map(NodeId::index) {
+        let mut larger = None;
+        for node in calculus.graph().ids() {
+            let id = node.index();
             let next = match calculus.shaped.view_of[id] {
                 Some(param) => self.steps[param.index()].clone(),
                 None => moved[id].clone().min(bounds[id].clone()),
             };
             if next > self.reached[id] {
                 self.reached[id] = next;
-                larger = true;
+                larger = Some(node);
             }
         }
         larger
@@ -226,7 +232,7 @@ pub fn request(calculus: &Calculus, site: &Site, afforded: &Size, reached: &[Siz
 
 /// Sets every learning rate to the largest stable one.
 pub fn set_largest_stable(calculus: &Calculus, abc: &mut Abc, laws: &[StepLaw]) -> Result<(), Failure> {
-    let budget = Budget::new(calculus, abc);
+    let budget = Budget::new(calculus, abc)?;
     spend(calculus, abc, laws, &budget)
 }
 

@@ -43,7 +43,7 @@ pub(super) fn rational(number: &Scalar) -> Option<Rational> {
 }
 
 /// Whether an exponent is beyond what is computed with.
-fn is_too_fine(power: Rational) -> bool {
+pub(super) fn is_too_fine(power: Rational) -> bool {
     power.numerator().abs() > FINEST_EXPONENT || power.denominator() > FINEST_EXPONENT
 }
 
@@ -112,7 +112,7 @@ impl<'a> Lowering<'a> {
         Ok(number)
     }
 
-    fn too_fine(&mut self, power: Rational, span: Span) -> super::Reported {
+    pub(super) fn too_fine(&mut self, power: Rational, span: Span) -> super::Reported {
         let error = Diagnostic::new(Stage::Shape, format!("exponent {power} is too large or too fine"))
             .at(span, format!("numerator and denominator may be at most {FINEST_EXPONENT}"));
         self.report(error)

@@ -8,6 +8,7 @@ use crate::syntax::ast::{
     self, Arg, ClauseValue, Expr, ExprKind, Ident, RulesBlock, RulesKind, Side, StmtKind, Text,
 };
 
+use super::number::is_too_fine;
 use super::{Lowered, Lowering, Program};
 
 impl<'a> Lowering<'a> {
@@ -134,7 +135,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn fits(&mut self, factor: Option<Factor>, expr: &Expr) -> Lowered<Factor> {
-        factor.ok_or_else(|| self.names_error("this exponent is too large", expr.span, "does not fit"))
+        let Some(factor) = factor else {
+            return Err(self.names_error("this exponent is too large", expr.span, "does not fit"));
+        };
+        let powers = factor.powers.iter().map(|(_, power)| power);
+        let too_fine = powers.chain([factor.fan_in, factor.fan_out]).find(|power| is_too_fine(*power));
+        too_fine.map_or(Ok(factor), |power| Err(self.too_fine(power, expr.span)))
     }
 
     fn no_factor(&mut self, expr: &Expr) -> super::Reported {
