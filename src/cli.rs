@@ -7,6 +7,7 @@ pub mod failure;
 mod classify;
 mod compare;
 mod completions;
+pub mod data;
 mod explain;
 mod files;
 mod fmt;

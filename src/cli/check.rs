@@ -18,8 +18,8 @@ use progress::Progress;
 /// Trains a network at several sizes and holds every predicted exponent against what is measured; it holds if none is refuted.
 pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let spec = Spec::read(&args.spec, &[&args.rules.parameterization])?;
-    let network = args.network(&spec)?;
-    let mut request: Request = args.request(&network)?;
+    let (network, source) = args.data.network(&spec)?;
+    let mut request: Request = args.request(&network, source)?;
     let found = network.parameterize(request.question.clone())?;
     if args.lr.is_none() {
         request.chosen.learning_rate *= restraint(&network.calculus_for(&request.question), &request, &found);

@@ -140,11 +140,28 @@ fn similar(path: &Path) -> Option<String> {
     if path.exists() || is_standard_input(path) {
         return None;
     }
+    beside(path, "mup")
+}
+
+/// Reads data.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: io::Error| {
+        let similar = path.extension().and_then(|own| own.to_str()).and_then(|own| beside(path, own));
+        Failure::Other(format!("cannot read {}: {}", path.display(), reason(&error)), similar)
+    };
+    fs::read(path).map_err(failed)
+}
+
+/// A file with this extension in the folder of a missing one, with nearly its name.
+fn beside(path: &Path, extension: &str) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let specs = fs::read_dir(folder).ok()?.flatten().take(1000).map(|entry| entry.file_name());
-    let names: Vec<String> = specs.filter_map(|name| name.into_string().ok()).collect();
-    let specs = names.iter().map(String::as_str).filter(|name| name.ends_with(".mup"));
-    did_you_mean(path.file_name()?.to_str()?, specs)
+    let files = fs::read_dir(folder).ok()?.flatten().take(1000).map(|entry| entry.file_name());
+    let names: Vec<String> = files.filter_map(|name| name.into_string().ok()).collect();
+    let ends = format!(".{extension}");
+    did_you_mean(
+        path.file_name()?.to_str()?,
+        names.iter().map(String::as_str).filter(|name| name.ends_with(&ends)),
+    )
 }
 
 /// Finds the files of `use` beside the file that uses them.

@@ -7,8 +7,10 @@
 //!
 //! [`lengths`] is the other direction: which named lengths of a spec the source would set.
 
+mod arrays;
 mod digits;
 mod fit;
+pub mod read;
 mod synthetic;
 mod text;
 mod wanted;
@@ -16,6 +18,7 @@ mod wanted;
 use crate::graph::Graph;
 use crate::rational::Rational;
 
+pub use arrays::{Array, Arrays, ArraysError};
 pub use fit::{BindError, lengths};
 pub use text::Text;
 pub use wanted::Wanted;
@@ -27,6 +30,8 @@ pub enum Source {
     Digits,
     /// The characters of a text.
     Text(Text),
+    /// A user's table or arrays.
+    Arrays(Arrays),
     /// Random inputs and a random teacher: fits every graph.
     Synthetic {
         /// Chooses inputs and teacher.
@@ -95,6 +100,7 @@ pub struct Bound {
 enum Plan {
     Digits(digits::Plan),
     Text(text::Plan),
+    Arrays(arrays::Plan),
     Synthetic(synthetic::Plan),
 }
 
@@ -104,6 +110,7 @@ impl Bound {
         match &self.plan {
             Plan::Digits(plan) => plan.examples(),
             Plan::Text(plan) => plan.examples(),
+            Plan::Arrays(plan) => plan.examples(),
             Plan::Synthetic(_) => synthetic::EXAMPLES,
         }
     }
@@ -122,6 +129,7 @@ impl Bound {
             match &self.plan {
                 Plan::Digits(plan) => plan.example(example, &mut columns),
                 Plan::Text(plan) => plan.example(example, &mut columns),
+                Plan::Arrays(plan) => plan.example(example, &mut columns),
                 Plan::Synthetic(plan) => plan.example(example, &mut columns),
             }
         }
@@ -133,6 +141,7 @@ impl Bound {
         match &self.plan {
             Plan::Digits(plan) => plan.describe(),
             Plan::Text(plan) => plan.describe(),
+            Plan::Arrays(plan) => plan.describe(),
             Plan::Synthetic(plan) => plan.describe(),
         }
     }
@@ -147,6 +156,7 @@ pub fn bind(source: &Source, graph: &Graph, values: &[Rational]) -> Result<Bound
     let plan = match source {
         Source::Digits => digits::plan(&wanted).map(Plan::Digits),
         Source::Text(text) => text::plan(text, &wanted).map(Plan::Text),
+        Source::Arrays(arrays) => arrays::plan(arrays, &wanted).map(Plan::Arrays),
         Source::Synthetic { seed } => Ok(Plan::Synthetic(synthetic::plan(*seed, &wanted))),
     };
     let plan = plan.map_err(|error| error.with_lengths(source, graph, values))?;

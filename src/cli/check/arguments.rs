@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::check::request::Request;
 use crate::check::runs::Course;
 use crate::check::setting::Base;
 use crate::cli::args::{ReportFormat, Rules};
+use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
-use crate::cli::files::Spec;
 use crate::diagnostic::did_you_mean;
 use crate::graph::Graph;
 use crate::network::{Network, Question};
-use crate::numeric::data::{Source, Text, lengths};
+use crate::numeric::data::Source;
 use crate::numeric::train::Routine;
 use crate::optimizer::{Direction, Optimizer};
 use crate::rational::Rational;
@@ -26,6 +26,7 @@ Examples:
   mupc check gpt2.mup --set L=2 --over n=64..512     a small version of a large network
   mupc check resmlp.mup -p depth-mup --over L=2..32  depth instead of width
   mupc check mlp.mup -p sp --html sp.html            the pictures, as one page
+  mupc check mlp.mup --data table.csv                your own data: FILE.csv, FILE.txt or NAME=FILE.npy
   mupc check mlp.mup --over n=64,96,128 --seeds 5 --lr 2^-9 --format json
 
 Every tensor, gradient and update is measured at every size; its growth is compared with the derived exponent.
@@ -39,12 +40,9 @@ pub struct CheckArguments {
     /// Which rules.
     #[command(flatten)]
     pub rules: Rules,
-    /// What to train on.
-    #[arg(long, value_enum)]
-    pub data: Option<DataChoice>,
-    /// Another number for a `dim` or `scale` of the spec.
-    #[arg(long, value_name = "NAME=NUMBER", num_args = 1..)]
-    pub set: Vec<String>,
+    /// What to train on, and at which lengths.
+    #[command(flatten)]
+    pub data: DataArguments,
     /// The scale symbol that grows and its values: `n=64..1024` doubles, `n=64,96,128` lists.
     #[arg(long, value_name = "SYMBOL=VALUES")]
     pub over: Option<String>,
@@ -83,17 +81,6 @@ pub struct CheckArguments {
     pub quiet: bool,
 }
 
-/// Data sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DataChoice {
-    /// Handwritten digits, 8 by 8 pixels in 10 classes.
-    Digits,
-    /// Characters of a text.
-    Text,
-    /// Random inputs with a random teacher: fits every network.
-    Synthetic,
-}
-
 /// `0.01` or `2^-7`.
 fn rate(text: &str) -> Result<f64, String> {
     let value = match text.split_once('^') {
@@ -119,50 +106,8 @@ impl CheckArguments {
         words.join(" ")
     }
 
-    fn lengths(&self) -> Result<Vec<(String, i64)>, Failure> {
-        let read = |text: &String| {
-            let pair = text
-                .split_once('=')
-                .and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
-            let pair = pair.filter(|(_, value): &(&str, i64)| *value > 0);
-            let error =
-                || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
-            pair.map(|(name, value)| (name.to_string(), value)).ok_or_else(error)
-        };
-        self.set.iter().map(read).collect()
-    }
-
-    /// The network at the lengths that the data and the user ask for.
-    pub fn network(&self, spec: &Spec) -> Result<Network, Failure> {
-        let mut set = self.lengths()?;
-        let declared = spec.compile(&[])?;
-        let experiment = declared.graph.experiment.iter().flat_map(|own| &own.lengths);
-        for (name, length) in experiment {
-            if !set.iter().any(|(own, _)| *own == name.text) {
-                set.push((name.text.clone(), *length));
-            }
-        }
-        let network = spec.compile(&set)?;
-        for (name, length) in lengths(&self.source(&network.graph), &network.graph) {
-            if !set.iter().any(|(own, _)| *own == name) {
-                set.push((name, length));
-            }
-        }
-        spec.compile(&set)
-    }
-
-    fn source(&self, graph: &Graph) -> Source {
-        let named =
-            graph.experiment.as_ref().and_then(|own| DataChoice::from_str(&own.data.text, false).ok());
-        match self.data.or(named).unwrap_or_else(|| suited(graph)) {
-            DataChoice::Digits => Source::Digits,
-            DataChoice::Text => Source::Text(Text::pentateuch()),
-            DataChoice::Synthetic => Source::Synthetic { seed: 1 },
-        }
-    }
-
     /// What the check is to do.
-    pub fn request(&self, network: &Network) -> Result<Request, Failure> {
+    pub fn request(&self, network: &Network, source: Source) -> Result<Request, Failure> {
         let graph = &network.graph;
         let mut question = self.rules.question(graph)?;
         let (symbol, values) = self.range(graph)?;
@@ -187,7 +132,7 @@ impl CheckArguments {
             base: graph.scales.iter().map(|scale| scale.base).collect(),
             batch: self.batch.max(1),
             chosen,
-            source: self.source(graph),
+            source,
             course: Course {
                 seeds: (0..self.seeds.max(1)).collect(),
                 steps,
@@ -256,21 +201,6 @@ fn values_of(text: &str) -> Option<Vec<i64>> {
 fn counts_repetitions(graph: &Graph, symbol: usize) -> bool {
     let symbol = crate::dim::Symbol(symbol as u16);
     graph.blocks.iter().any(|block| !block.count.powers.exponent(symbol).is_zero())
-}
-
-/// Text where a network reads classes, digits where it reads 64 numbers and gives 10 classes after the change of lengths; else random data.
-fn suited(graph: &Graph) -> DataChoice {
-    let whole_inputs = graph.data.iter().any(|data| !data.target && data.classes.is_some());
-    let classes = graph.data.iter().any(|data| data.target && data.classes.is_some());
-    let fits = |source: Source| {
-        let values: Vec<Rational> = graph.scales.iter().map(|scale| scale.base).collect();
-        crate::numeric::data::bind(&source, graph, &values).is_ok() || !lengths(&source, graph).is_empty()
-    };
-    match (whole_inputs, classes) {
-        (true, true) if fits(Source::Text(Text::pentateuch())) => DataChoice::Text,
-        (false, true) if fits(Source::Digits) => DataChoice::Digits,
-        _ => DataChoice::Synthetic,
-    }
 }
 
 /// A rate at which a few steps change a network visibly and do not fit the data yet.

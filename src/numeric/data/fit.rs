@@ -78,6 +78,7 @@ pub fn lengths(source: &Source, graph: &Graph) -> Vec<(String, i64)> {
     let sizes = match source {
         Source::Digits => digits::sizes(&graph.data, &shapes),
         Source::Text(text) => text.sizes(&graph.data),
+        Source::Arrays(arrays) => arrays.sizes(&graph.data, &shapes),
         Source::Synthetic { .. } => Vec::new(),
     };
     let mut found: Vec<(String, i64)> = Vec::new();
