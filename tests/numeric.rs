@@ -2,6 +2,8 @@
 
 mod common;
 
+#[path = "numeric/allocations.rs"]
+mod allocations;
 #[path = "numeric/differences.rs"]
 mod differences;
 #[path = "numeric/operations.rs"]

@@ -227,15 +227,13 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// Whether the gradient of a parameter is rounding in every run.
+    /// Whether the gradient of a parameter is zero or rounding at every moment of every run, and not always zero.
     fn is_unfelt(&self, param: ParamId) -> bool {
-        let mut first = self.runs.iter().filter_map(|run| Some(&run.moments.first()?.1)).peekable();
-        let rounding = |moment: &Moment| {
-            let of = |sizes: &[Option<f64>]| sizes.get(param.index()).copied().flatten();
-            let gradient = of(&moment.entry_gradient).zip(of(&moment.entry_summands));
-            gradient.is_some_and(|(gradient, summands)| 0.0 < gradient && gradient < ROUNDING * summands)
-        };
-        first.peek().is_some() && first.all(rounding)
+        let of = |sizes: &[Option<f64>]| sizes.get(param.index()).copied().flatten();
+        let pair = |moment: &Moment| of(&moment.entry_gradient).zip(of(&moment.entry_summands));
+        let moments = || self.runs.iter().flat_map(|run| &run.moments).filter_map(|(_, own)| pair(own));
+        let mut some = moments().filter(|(gradient, _)| *gradient > 0.0);
+        some.next().is_some() && moments().all(|(gradient, summands)| gradient <= ROUNDING * summands)
     }
 
     /// Why a bound is not attained, where the calculus knows.

@@ -7,6 +7,7 @@ use super::pilot;
 use super::record::Record;
 use super::request::{Prepare, Request, RequestError};
 use super::runs::{Measured, Watch, run_all};
+use crate::dim::Symbol;
 use crate::network::Network;
 use crate::parameterization::Parameterization;
 use crate::size::analysis::Calculus;
@@ -46,7 +47,8 @@ impl Study<'_> {
     /// # Errors
     /// If the networks cannot be built, the data does not fit, memory does not suffice, or threads cannot be started.
     pub fn record(mut self, watch: &dyn Watch) -> Result<Record, StudyError> {
-        let calculus = self.network.calculus_for(&self.request.question);
+        let growing = Symbol(self.request.symbol as u16);
+        let calculus = self.network.calculus_for(&self.request.question).at(&self.request.base, growing);
         if !self.own_rate {
             self.request.chosen.learning_rate *= restraint(&calculus, &self.request, self.found);
         }

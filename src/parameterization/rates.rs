@@ -47,7 +47,7 @@ fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size], reached: &[Size]
     let one = || Afforded::both(Size::one());
     let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(one)).collect();
     let changes = Changes { so_far: Some(reached), ..calculus.changes(abc, initial, &nothing) };
-    let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph));
+    let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph, &calculus.repetitions));
     let mut sweep = Sweep { calculus, changes, scratch, climbs };
     backpropagate(graph, &mut sweep, seeds)
 }

@@ -17,9 +17,11 @@ use super::repetition::Repetitions;
 use super::target::{Bound, before_loss, bounds};
 use super::term::{self, Largest, Quantity};
 use crate::abc::Abc;
+use crate::dim::Symbol;
 use crate::graph::{Graph, NodeId, Op};
 use crate::optimizer::Plan;
 use crate::optimizer::step::{StepLaw, laws};
+use crate::rational::Rational;
 use crate::shape::Shaped;
 use crate::shape::stream::Streams;
 
@@ -81,6 +83,17 @@ impl<'g> Calculus<'g> {
     /// The same graph under another convention.
     pub fn with_convention(self, convention: Convention) -> Calculus<'g> {
         Calculus { convention, ..self }
+    }
+
+    /// The same graph with blocks repeated as often as their symbols say, apart from those whose number grows: for sizes that are to be measured
+    /// at these values of the scale symbols.
+    pub fn at(mut self, values: &[Rational], growing: Symbol) -> Calculus<'g> {
+        let known = |block: &crate::graph::Block| {
+            Some(&block.count).filter(|count| count.powers.exponent(growing).is_zero())?.at(values)
+        };
+        let known = self.graph().blocks.iter().map(known).collect();
+        self.repetitions = self.repetitions.with_known(known);
+        self
     }
 
     /// The pass of changes for given steps of the parameters.

@@ -363,7 +363,7 @@ impl Steps<'_> {
 
 /// The gradient of every node.
 pub fn gradients(backward: Backward, steps: Steps, seeds: Vec<Size>) -> Vec<Size> {
-    let mut pass = Pass { climbs: Climbs::new(backward.shaped.graph), backward, steps };
+    let mut pass = Pass { climbs: Climbs::new(backward.shaped.graph, backward.repetitions), backward, steps };
     backpropagate(backward.shaped.graph, &mut pass, seeds)
 }
 

@@ -196,7 +196,7 @@ fn range(shape: &[Dim]) -> Size {
 
 /// |x_0| of every tensor.
 pub fn sizes(forward: &Forward) -> Vec<Size> {
-    let mut walk = Walk { forward, climbs: Climbs::new(forward.shaped.graph) };
+    let mut walk = Walk { forward, climbs: Climbs::new(forward.shaped.graph, forward.repetitions) };
     let Ok(values) = interpret(forward.shaped.graph, &mut walk);
     values
 }
@@ -233,6 +233,8 @@ pub struct Climbs {
     /// In all.
     total: Vec<u32>,
     nodes: Vec<Range<u32>>,
+    /// How often each block is repeated, where that is known.
+    counts: Vec<Option<Rational>>,
 }
 
 /// A stream that still grows after so many repetitions grows with every one.
@@ -240,9 +242,10 @@ const PATIENCE: u32 = 6;
 
 impl Climbs {
     /// No block has been walked yet.
-    pub fn new(graph: &Graph) -> Climbs {
+    pub fn new(graph: &Graph, repetitions: &Repetitions) -> Climbs {
         let nodes: Vec<_> = graph.blocks.iter().map(|block| block.nodes.clone()).collect();
-        Climbs { rounds: vec![0; nodes.len()], total: vec![0; nodes.len()], nodes }
+        let counts = repetitions.counts(graph);
+        Climbs { rounds: vec![0; nodes.len()], total: vec![0; nodes.len()], nodes, counts }
     }
 
     /// A carried stream never shrinks from one walk of its block to the next.
@@ -257,7 +260,7 @@ impl Climbs {
     /// is walked at most so often; a symbol's, until nothing grows any more or a stream is beyond every power.
     pub fn take_round(&mut self, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         let edges = block.carried.iter().map(|carried| (carried.next, carried.carry));
-        self.take(id, block, edges, values)
+        self.take(id, edges, values)
     }
 
     /// The same where a rule says what a stream is at the start of a repetition.
@@ -269,7 +272,7 @@ impl Climbs {
         rule: impl Fn(NodeId, &[Size]) -> Size,
     ) -> bool {
         let mut grew = false;
-        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+        for carried in block.carried.iter().filter(|_| !self.is_over(id)) {
             let size = rule(carried.carry, values);
             let known = &mut values[carried.carry.index()];
             if size > *known {
@@ -283,14 +286,14 @@ impl Climbs {
     /// The same for gradients, which go round the other way.
     pub fn take_back(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
         let edges = block.carried.iter().map(|carried| (carried.carry, carried.next));
-        self.take(id, block, edges, gradients)
+        self.take(id, edges, gradients)
     }
 
     /// The dual, for what a stream can afford: what it can at the start of a repetition it can at the end of the one before. A stream that
     /// can afford less with every repetition can in the end afford nothing.
     pub fn take_least(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
         let mut fell = false;
-        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+        for carried in block.carried.iter().filter(|_| !self.is_over(id)) {
             let Some(start) = afforded[carried.carry.index()].clone() else { continue };
             let end = &mut afforded[carried.next.index()];
             if end.as_ref().is_none_or(|end| start < *end) {
@@ -319,8 +322,7 @@ impl Climbs {
         sizes: &mut [Size],
     ) -> bool {
         let mut edges = block.carried.iter().map(&edge);
-        let again =
-            !self.is_over(id, block) && edges.any(|(from, to)| sizes[from.index()] > sizes[to.index()]);
+        let again = !self.is_over(id) && edges.any(|(from, to)| sizes[from.index()] > sizes[to.index()]);
         for (_, to) in block.carried.iter().map(edge).filter(|_| again) {
             sizes[to.index()] = Size::Beyond;
         }
@@ -330,12 +332,11 @@ impl Climbs {
     fn take(
         &mut self,
         id: BlockId,
-        block: &Block,
         edges: impl Iterator<Item = (NodeId, NodeId)>,
         sizes: &mut [Size],
     ) -> bool {
         let mut grew = false;
-        for (from, to) in edges.filter(|_| !self.is_over(id, block)) {
+        for (from, to) in edges.filter(|_| !self.is_over(id)) {
             let size = sizes[from.index()].clone();
             if size > sizes[to.index()] {
                 grew = true;
@@ -346,15 +347,14 @@ impl Climbs {
     }
 
     /// Walks a block again because of something else that went round, if it is repeated so often.
-    pub fn go_round(&mut self, id: BlockId, block: &Block) -> bool {
-        !self.is_over(id, block) && self.count(id, true)
+    pub fn go_round(&mut self, id: BlockId) -> bool {
+        !self.is_over(id) && self.count(id, true)
     }
 
     /// Whether a block has been walked as often as it is repeated.
-    fn is_over(&self, id: BlockId, block: &Block) -> bool {
-        let repetitions =
-            if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
-        Rational::integer(i64::from(self.rounds[id.index()]) + 1) >= repetitions
+    fn is_over(&self, id: BlockId) -> bool {
+        let rounds = Rational::integer(i64::from(self.rounds[id.index()]) + 1);
+        self.counts[id.index()].is_some_and(|count| rounds >= count)
     }
 
     fn is_patient(&self, id: BlockId) -> bool {

@@ -102,6 +102,10 @@ fn rate(text: &str) -> Result<f64, String> {
 /// them, and its size shows the power and nothing else.
 const QUIET: f64 = 0.25;
 
+/// What is added to the size of gradients at the smallest value: too little to slow down even the smallest gradients, whose size would then
+/// show in the steps.
+const NEGLIGIBLE: f64 = 1e-12;
+
 impl CheckArguments {
     /// The command that repeats the check.
     pub fn command(&self) -> String {
@@ -132,6 +136,7 @@ impl CheckArguments {
         let chosen = Base {
             learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)),
             output_multiplier: QUIET,
+            epsilon: NEGLIGIBLE,
             ..Base::default()
         };
         Ok(Request {

@@ -26,7 +26,7 @@ pub fn gradient_changes(known: Known) -> Vec<Size> {
     let graph = known.backward.shaped.graph;
     let mut pass = Pass {
         known,
-        climbs: Climbs::new(graph),
+        climbs: Climbs::new(graph, known.backward.repetitions),
         work: vec![Size::Zero; graph.len()],
         shares: parts(&known.backward),
     };
@@ -125,7 +125,7 @@ impl Adjoint for Pass<'_, '_> {
             again |= work > *next;
             *next = std::mem::replace(next, Size::Zero).max(work);
         }
-        self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id, block))
+        self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id))
     }
 
     fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
