@@ -196,6 +196,11 @@ impl Comparison<'_, '_> {
             judged.verdict = Verdict::Unmeasured;
             judged.reason = Some("moved by what rounding leaves of a gradient that is zero".to_string());
         }
+        if judged.verdict == Verdict::Above && quantity.is_backward() && self.logits_explode() {
+            judged.verdict = Verdict::Unmeasured;
+            judged.reason =
+                Some("explosion: the logits grow from the start, until the loss is saturated".to_string());
+        }
         if judged.verdict == Verdict::Below {
             judged.reason = self.excuse(order, quantity, step).or(judged.reason);
         }
@@ -210,6 +215,12 @@ impl Comparison<'_, '_> {
             verdict: judged.verdict,
             reason: judged.reason,
         }
+    }
+
+    /// Whether the logits are larger than Θ(1) at initialization: gradients start from a loss that counts on logits of Θ(1).
+    fn logits_explode(&self) -> bool {
+        let outputs = self.calculus.graph().outputs.iter();
+        outputs.map(|output| &self.realized.initial[output.index()]).any(|size| *size > Size::one())
     }
 
     /// Whether a parameter moves by a gradient that is zero but for rounding, or this is what such a move does.

@@ -9,7 +9,10 @@ use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
 use super::files::{self, Spec};
 use crate::check::record::Record;
+use crate::check::request::Request;
 use crate::check::study::Study;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::rational::Rational;
 use crate::report::{check_html, check_text};
 use progress::Progress;
 
@@ -18,7 +21,8 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let spec = Spec::read(&args.spec, &[&args.rules.parameterization])?;
     let (network, source) = args.data.network(&spec)?;
     let request = args.request(&network, source)?;
-    let found = network.parameterize(request.question.clone())?;
+    let found =
+        network.parameterize(request.question.clone()).map_err(|errors| depth_told(errors, &request))?;
     let most_seeds = args.most_seeds();
     let study = Study { network: &network, found: &found, request, own_rate: args.lr.is_some(), most_seeds };
     let progress = Progress::new(args.quiet);
@@ -35,7 +39,25 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
         ),
         ReportFormat::Text => check_text::text(&record, args.all),
     };
-    Ok(Answer { status: Status::of(!record.is_refuted()), ..Answer::text(text) })
+    // What was interrupted may refute, but it cannot hold.
+    let status = match (record.is_refuted(), record.complete) {
+        (true, _) => Status::DoesNotHold,
+        (false, true) => Status::Holds,
+        (false, false) => Status::CouldNotRun,
+    };
+    Ok(Answer { status, ..Answer::text(text) })
+}
+
+/// With a word about depth where a number of repetitions grows and branches are added as they are.
+fn depth_told(mut errors: Diagnostics, request: &Request) -> Diagnostics {
+    if request.question.scheme.alpha == Some(Rational::ZERO) {
+        let told = |item: Diagnostic| {
+            item.note("a number of repetitions grows, and branches are added as they are (`--alpha 0`)")
+                .help("`-p depth-mup` and `-p complete-p` multiply them by L^-1/2 and L^-1")
+        };
+        errors.items = errors.items.into_iter().map(told).collect();
+    }
+    errors
 }
 
 /// Writes the pictures that were asked for.
