@@ -8,5 +8,7 @@ mod allocations;
 mod differences;
 #[path = "numeric/operations.rs"]
 mod operations;
+#[path = "numeric/optimizers.rs"]
+mod optimizers;
 #[path = "numeric/specs.rs"]
 mod specs;
