@@ -196,14 +196,31 @@ fn range(shape: &[Dim]) -> Size {
 
 /// |x_0| of every tensor.
 pub fn sizes(forward: &Forward) -> Vec<Size> {
-    let mut walk = Walk { forward, climbs: Climbs::new(forward.shaped.graph, forward.repetitions) };
-    let Ok(values) = interpret(forward.shaped.graph, &mut walk);
-    values
+    both(forward).0
+}
+
+/// |x_0| in the first repetition of the outermost blocks, where streams may be smaller than later; elsewhere as it is. Empty if no block is
+/// repeated.
+pub fn first(forward: &Forward) -> Vec<Size> {
+    if forward.shaped.graph.blocks.is_empty() { Vec::new() } else { both(forward).1 }
+}
+
+fn both(forward: &Forward) -> (Vec<Size>, Vec<Size>) {
+    let graph = forward.shaped.graph;
+    let climbs = Climbs::new(graph, forward.repetitions);
+    let mut walk = Walk { forward, climbs, first: vec![None; graph.len()] };
+    let Ok(values) = interpret(graph, &mut walk);
+    let first =
+        walk.first.into_iter().zip(&values).map(|(first, value)| first.unwrap_or_else(|| value.clone()));
+    let first = first.collect();
+    (values, first)
 }
 
 struct Walk<'f, 'a, 'g> {
     forward: &'f Forward<'a, 'g>,
     climbs: Climbs,
+    /// What nodes of outermost blocks were when these had been walked for the first time.
+    first: Vec<Option<Size>>,
 }
 
 impl Semantics for Walk<'_, '_, '_> {
@@ -216,6 +233,11 @@ impl Semantics for Walk<'_, '_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        if block.parent.is_none() {
+            for at in block.nodes.clone().map(|at| at as usize) {
+                self.first[at].get_or_insert_with(|| values[at].clone());
+            }
+        }
         let rule =
             |carry: NodeId, values: &[Size]| Largest::of(|terms| self.forward.rule(carry, values, terms));
         self.climbs.take_round_by(id, block, values, rule)

@@ -125,7 +125,16 @@ impl Adjoint for Pass<'_, '_> {
             again |= work > *next;
             *next = std::mem::replace(next, Size::Zero).max(work);
         }
-        self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id))
+        if self.known.backward.beginning == Some(id) {
+            self.known.backward.beginning = None;
+            return false;
+        }
+        if self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id)) {
+            return true;
+        }
+        let begins = self.known.backward.starts_smaller(block);
+        self.known.backward.beginning = begins.then_some(id);
+        begins
     }
 
     fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
