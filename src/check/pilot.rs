@@ -1,7 +1,7 @@
 //! The learning rate of a check, where the user gives none: as large as the linear response of the network allows.
 //!
 //! Exponents are those of small changes: once a tensor has changed by its own size, normalizations and saturating functions hold it there, whatever
-//! the width. A run of one seed, with the usual rate, shows how far tensors move that are Θ(1) at initialization (logits apart); the rate is halved until they
+//! the width. A run of one seed, with the usual rate, shows how far tensors move that are Θ(1) at initialization (logits apart); the rate is lowered until they
 //! move by at most [`STILL`] of their size. What is stable moves most at the smallest size, what is not at the largest, so that is where the run is made.
 
 use rayon::ThreadPoolBuildError;
@@ -22,8 +22,8 @@ pub const STILL: f64 = 0.25;
 const STEEPEST: f64 = 1.0 / 64.0;
 /// The most runs.
 const TRIALS: usize = 8;
-/// A smaller rate must bring a change down at least this much, or it is none that a rate decides: rows of zeros before a normalization,
-/// say.
+/// Smaller rates must bring a change down at least this much in all, or it is none that a rate decides: rows of zeros before a
+/// normalization, say.
 const HELPS: f64 = 0.8;
 
 /// Lowers the learning rate of a request, and of what is prepared for it, until the network responds linearly.
@@ -43,21 +43,19 @@ pub fn settle(
     };
     let steady = steady(calculus, found);
     let usual = request.chosen.learning_rate;
-    let mut last = f64::INFINITY;
+    let mut seen: Vec<f64> = Vec::new();
     for _ in 0..TRIALS {
         let moved = movement(&steady, &trial(request, prepared, place, watch)?);
         if moved <= STILL || watch.stopped() {
             return Ok(());
         }
-        if moved.is_finite() && moved > HELPS * last {
-            break;
-        }
-        last = moved;
-        let factor = (STILL / moved).max(STEEPEST).log2().floor().exp2();
-        request.chosen.learning_rate *= factor.min(0.5);
+        seen.push(moved);
+        let factor = (STILL / moved).clamp(STEEPEST, 0.25).log2().floor().exp2();
+        request.chosen.learning_rate *= factor;
         request.set(calculus, found, prepared);
     }
-    if last.is_finite() {
+    let least = seen.iter().copied().fold(f64::INFINITY, f64::min);
+    if least.is_finite() && least > HELPS * seen[0] {
         request.chosen.learning_rate = usual;
         request.set(calculus, found, prepared);
     }
