@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 
 use super::record::{Alignment, Finding, Overall, Point, Predicted, Quantity, Record, Run, Verdict};
-use super::request::{Prepare, Request};
+use super::request::{Prepare, Prepared, Request};
 use super::runs::Measured;
 use super::verdict::judge;
 use crate::concrete::float;
-use crate::dim::Symbol;
+use crate::dim::{Monomial, Symbol};
 use crate::graph::{NodeId, Op, ParamId};
 use crate::numeric::measure::Moment;
 use crate::optimizer::Epsilon;
@@ -381,12 +381,16 @@ impl Comparison<'_, '_> {
             moment.entry_gradient.get(at).copied().flatten().map(|gradient| epsilon / gradient)
         });
         let mut judged = judge(&predicted, &series, &[]);
-        // The gradient may be below its bound; then eps is relatively larger, and nothing is refuted.
-        let bound = Size::from(&self.found.abc.params[at].multiplier).mul(&self.realized.fresh[id.index()]);
-        let small = judge(&self.predicted(&bound), &gradients, &[]).verdict == Verdict::Below;
-        if judged.verdict == Verdict::Above && small {
+        // Where eps itself goes as predicted, it is the gradient that does not: below its bound it makes eps relatively larger, and refutes nothing.
+        if judged.verdict == Verdict::Above && self.has_power(at, written) {
             judged.verdict = Verdict::Below;
-            judged.reason = Some("the gradient is measured below its bound".to_string());
+            judged.reason = Some("eps goes as predicted; the gradient is below its bound".to_string());
+        }
+        let bound = Size::from(&self.found.abc.params[at].multiplier).mul(&self.realized.fresh[id.index()]);
+        let excess = judge(&self.predicted(&bound), &gradients, &[]);
+        if judged.verdict != Verdict::Above && excess.verdict == Verdict::Above {
+            judged.verdict = Verdict::Above;
+            judged.reason = Some("the gradient is above its bound".to_string());
         }
         if self.is_unfelt(param) && judged.verdict != Verdict::Agrees {
             judged.verdict = Verdict::Unmeasured;
@@ -404,6 +408,17 @@ impl Comparison<'_, '_> {
             verdict: judged.verdict,
             reason: judged.reason,
         })
+    }
+
+    /// Whether the eps that the runs were given has a power.
+    fn has_power(&self, param: usize, power: &Monomial) -> bool {
+        let epsilon = |network: &Prepared| network.setting.params[param].epsilon;
+        let [Some(first), Some(last)] = [self.prepared.networks.first(), self.prepared.networks.last()]
+        else {
+            return false;
+        };
+        let found = (epsilon(last) / epsilon(first)).ln() / (last.value as f64 / first.value as f64).ln();
+        (found - float(power.exponent(self.symbol()))).abs() < 1e-6
     }
 
     /// How updates line up with what they act on, at the largest value.

@@ -248,7 +248,7 @@ impl Backward<'_, '_> {
                 let moved = turn(relative(&Size::one()));
                 terms.term(Rule::TurnedBackward, &[(Quantity::Share, share), moved, whole]);
             }
-            Op::Max { .. } => {
+            Op::Max { .. } | Op::Gate(Gate::TopK { .. }) => {
                 let many = self.shaped.infinite[own.index()] && !motion.first_order;
                 let moved = elementwise::crossing(&self.initial[own.index()], &change, many);
                 terms.term(Rule::TurnedBackward, &[turn(moved), whole]);
@@ -261,7 +261,7 @@ impl Backward<'_, '_> {
             | Op::Merge { .. }
             | Op::Pick { .. }
             | Op::Concat { .. }
-            | Op::Gate(_)
+            | Op::Gate(Gate::Causal | Gate::Dropout(_) | Gate::StopGradient)
             | Op::Carry(_)
             | Op::Exit(_)
             | Op::Step { .. }

@@ -14,7 +14,7 @@ use super::{Size, elementwise};
 use crate::abc::Abc;
 use crate::dim::Monomial;
 use crate::graph::walk::{Semantics, interpret};
-use crate::graph::{Block, BlockId, Graph, Init, NodeId, Op};
+use crate::graph::{Block, BlockId, Gate, Graph, Init, NodeId, Op};
 use crate::shape::{Shaped, Site};
 
 /// How a parameter's change lines up with its input. The literature splits on it (Everett et al. 2024, section 3).
@@ -179,6 +179,13 @@ impl Changes<'_, '_> {
                 let share = Size::one().div(&Size::from(&node.shape[*axis].powers));
                 let moved = (Quantity::ImageChange(source), size.min(Size::one()));
                 terms.term(Rule::PassChange, &[(Quantity::Share, share), moved]);
+            }
+            Op::Gate(Gate::TopK { .. }) => {
+                // Which entries are among the largest jumps: their shares change by their own size.
+                let many = self.shaped.infinite[source.index()] && !self.first_order;
+                let jumps = elementwise::crossing(&self.initial[source.index()], &size, many);
+                terms.term(Rule::PassChange, &[(name, size)]);
+                terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), jumps)]);
             }
             Op::Softmax { log: true, .. }
             | Op::Max { .. }
