@@ -25,5 +25,6 @@ pub mod table_text;
 pub mod test_text;
 #[cfg(test)]
 mod tests;
+pub mod transfer_text;
 
 pub use annotations::Annotations;

@@ -1,0 +1,1 @@
+//! Curves, drifts and verdicts on made-up losses, whose optima are known.
