@@ -10,9 +10,9 @@ use arguments::{Action, TransferFormat};
 use progress::Progress;
 
 use super::failure::{Answer, Failure, Status};
-use super::files::Spec;
+use super::files::{self, Spec};
 use crate::network::Network;
-use crate::report::transfer_text;
+use crate::report::{transfer_csv, transfer_html, transfer_text};
 use crate::transfer::plan::plan;
 use crate::transfer::prepare::Prepare;
 use crate::transfer::record::{Record, Verdict};
@@ -100,8 +100,30 @@ fn answer(args: &TransferArguments, record: &Record, remarks: String) -> Result<
     let text = match args.output.format {
         TransferFormat::Text => transfer_text::text(record),
         TransferFormat::Json => format!("{:#}\n", json()?),
-        TransferFormat::Csv => String::new(),
+        TransferFormat::Csv => table(record)?,
     };
+    write_files(args, record)?;
     let fails = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
     Ok(Answer { status: Status::of(!fails), remarks, text })
+}
+
+fn table(record: &Record) -> Result<String, Failure> {
+    transfer_csv::csv(record).map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Writes what else was asked for.
+fn write_files(args: &TransferArguments, record: &Record) -> Result<(), Failure> {
+    if let Some(path) = &args.output.html {
+        files::write(path, &transfer_html::html(record))?;
+    }
+    if let Some(path) = &args.output.csv {
+        files::write(path, &table(record)?)?;
+    }
+    let Some(folder) = &args.output.svg else { return Ok(()) };
+    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (name, svg) in transfer_html::charts(record) {
+        files::write(&folder.join(name), &svg)?;
+    }
+    Ok(())
 }

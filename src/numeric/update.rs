@@ -214,9 +214,27 @@ fn adam<T: Real>(
     first: &mut [T],
     second: &mut [T],
 ) {
-    let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
-    let (fresh_first, fresh_second) = (T::one() - pass.first, T::one() - pass.second);
-    pulp::Arch::new().dispatch(|| {
+    pulp::Arch::new().dispatch(AdamPass { pass, clip, weights, gradient, first, second });
+}
+
+/// One pass of Adam. A closure of this length is compiled apart, for the oldest machine; this is compiled where it is dispatched.
+struct AdamPass<'a, T> {
+    pass: Pass<T>,
+    clip: T,
+    weights: &'a mut [T],
+    gradient: &'a [T],
+    first: &'a mut [T],
+    second: &'a mut [T],
+}
+
+impl<T: Real> pulp::NullaryFnOnce for AdamPass<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let AdamPass { pass, clip, weights, gradient, first, second } = self;
+        let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
+        let (fresh_first, fresh_second) = (T::one() - pass.first, T::one() - pass.second);
         let moments = first.iter_mut().zip(second);
         for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
             let g = clip * *g + pass.pull * *w;
@@ -224,7 +242,7 @@ fn adam<T: Real>(
             *v = pass.second * *v + fresh_second * g * g;
             *w = pass.keep * *w - rate * *m / (root * v.sqrt() + pass.epsilon);
         }
-    });
+    }
 }
 
 /// Gradients over the root of their squares' sum or mean.

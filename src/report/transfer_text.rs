@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 
+use super::plot::{Line, plot};
 use super::table_text::{grid, lines};
 use crate::check::request::readable;
 use crate::transfer::plan::Plan;
@@ -26,7 +27,7 @@ pub fn text(record: &Record) -> String {
             let _ = writeln!(out, "  no prediction: {why}");
         }
         let _ = writeln!(out, "  {}", wider(study));
-        let _ = writeln!(out, "{}", trimmed(&sizes(record, study)));
+        let _ = writeln!(out, "{}\n\n{}", trimmed(&sizes(record, study)), picture(record, study));
     }
     out
 }
@@ -68,7 +69,7 @@ fn summary(record: &Record) -> Table {
             study.knob.words().to_string(),
             study.verdict.name().to_string(),
             drift(study),
-            study.predicted.as_ref().map_or("-".to_string(), |own| own.exponent.clone()),
+            predicted(study),
             cost,
         ]);
     }
@@ -80,6 +81,16 @@ pub fn drift(study: &Study) -> String {
     study.drift.map_or("-".to_string(), |own| {
         format!("{:+.2} ({:+.2} to {:+.2})", own.per_doubling, own.low, own.high)
     })
+}
+
+/// `-1`, or `-1 (strict -3/2)`.
+pub fn predicted(study: &Study) -> String {
+    let Some(own) = &study.predicted else { return "-".to_string() };
+    match &own.strict {
+        Some(strict) if *strict == own.exponent => strict.clone(),
+        Some(strict) => format!("{} (strict {strict})", own.exponent),
+        None => format!("{} (strict: never stable)", own.exponent),
+    }
 }
 
 /// `+12 % (+8 to +17)`.
@@ -140,6 +151,21 @@ pub fn number(loss: f64) -> String {
         loss if loss >= 0.001 && loss < 1e4 => format!("{loss:.4}"),
         loss => format!("{loss:.3e}"),
     }
+}
+
+/// Loss against hyperparameter; losses above those at the start are not drawn.
+fn picture(record: &Record, study: &Study) -> String {
+    let highest = record.runs.iter().filter_map(|run| run.initial).fold(0.0, f64::max);
+    let line = |curve: &Curve| Line {
+        label: format!("{} = {}", record.symbol, curve.value),
+        points: curve
+            .points
+            .iter()
+            .filter_map(|point| Some((point.log2, point.mean.filter(|own| *own > 0.0 && *own <= highest)?)))
+            .collect(),
+        mark: curve.optimum.as_ref().map(|own| (own.log2, own.loss)),
+    };
+    plot(&study.curves.iter().map(line).collect::<Vec<_>>())
 }
 
 /// What a sweep would cost.

@@ -21,6 +21,7 @@ use crate::parameterization::Parameterization;
 use crate::parameterization::global::largest_factor;
 use crate::parameterization::learning_rates::NoLargestRate;
 use crate::size::analysis::Calculus;
+use crate::size::change::Readout;
 
 /// One point of one curve: all seeds of it are one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,8 @@ impl Prepared {
 pub struct Analyzed<'g> {
     /// Its calculus.
     calculus: Calculus<'g>,
+    /// The same where a readout's initial weights do not line up with changed features.
+    loose: Calculus<'g>,
     /// Multipliers, initializations, rates.
     found: Parameterization,
 }
@@ -82,22 +85,25 @@ impl Analyzed<'_> {
         self.found.plan.to_string()
     }
 
-    /// How the best factor on all learning rates moves with a symbol, in powers of it; where that has no answer, why.
+    /// How the best factor on all learning rates moves with a symbol, in powers of it: as the largest factor at which training is stable. Where that
+    /// has no answer, why. A readout counts as loose: under a cross entropy, logits that grow because its initial weights line up with changed features are
+    /// no harm to training (Haas et al. 2025, arXiv 2505.22491).
     pub fn predicted(&self, knob: Knob, symbol: usize) -> Result<Predicted, String> {
         if knob != Knob::Lr {
             return Err("the analyzer predicts learning rates only".to_string());
         }
-        let factor = largest_factor(&self.calculus, &self.found.abc, &self.found.plan);
-        let factor = factor.map_err(|why| match why {
-            NoLargestRate::Start(_) => "the initialization is unstable: no rate mends that".to_string(),
+        let of = |calculus: &Calculus| {
+            let factor = largest_factor(calculus, &self.found.abc, &self.found.plan);
+            factor.map(|factor| factor.exponent(Symbol(symbol as u16)))
+        };
+        let exponent = of(&self.loose).map_err(|why| match why {
             NoLargestRate::Every => "every rate is stable".to_string(),
-            NoLargestRate::None => {
-                "no rate is stable at every size: the initialization is unstable, or it takes no power of it"
-                    .to_string()
+            NoLargestRate::Start(_) | NoLargestRate::None => {
+                "no factor on the rates keeps training stable: the initialization is unstable".to_string()
             }
         })?;
-        let exponent = factor.exponent(Symbol(symbol as u16));
-        Ok(Predicted { exponent: exponent.to_string(), value: float(exponent) })
+        let strict = of(&self.calculus).ok().map(|exponent| exponent.to_string());
+        Ok(Predicted { exponent: exponent.to_string(), value: float(exponent), strict })
     }
 }
 
@@ -126,9 +132,11 @@ impl<'g> Prepare<'g> {
     ) -> Result<Prepare<'g>, RequestError> {
         let graph = &network.graph;
         request.validate(graph)?;
-        let analyze = |(arm, found): (&super::request::Arm, Parameterization)| Analyzed {
-            calculus: network.calculus_for(&arm.question),
-            found,
+        let analyze = |(arm, found): (&super::request::Arm, Parameterization)| {
+            let mut loose = arm.question.clone();
+            loose.convention.readout = Readout::Independent;
+            let [calculus, loose] = [&arm.question, &loose].map(|own| network.calculus_for(own));
+            Analyzed { calculus, loose, found }
         };
         let arms = request.arms.iter().zip(found).map(analyze).collect();
         let symbol = request.symbol_name(graph).to_string();

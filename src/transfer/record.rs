@@ -152,6 +152,8 @@ pub struct Predicted {
     pub exponent: String,
     /// The same as a number.
     pub value: f64,
+    /// The exponent if readouts count as strictly as Tensor Programs counts them; none where no factor is stable then.
+    pub strict: Option<String>,
 }
 
 /// Whether the loss at the transferred value falls with size.

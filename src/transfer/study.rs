@@ -167,14 +167,17 @@ impl Measuring {
         let known: Vec<Vec<f64>> = differences.iter().skip(1).flatten().cloned().collect();
         let (variance, freedom) = pooled(&known);
         let (mut losses, noise) = (Vec::new(), study.noise);
-        for ((curve, shape), difference) in study.curves.iter_mut().zip(&self.shapes).zip(differences) {
+        for (at, ((curve, shape), difference)) in
+            study.curves.iter_mut().zip(&self.shapes).zip(differences).enumerate()
+        {
             let there = shape.at(transferred).map(|y| mean(&y));
             losses.push(there);
             let loss = there.map(f64::exp);
             curve.regret = match difference {
                 Some(own) => {
                     let (height, seeds) = (mean(&own), own.len() as f64);
-                    let half = quantile(freedom) * (variance / seeds).sqrt();
+                    // The smallest size costs nothing by definition.
+                    let half = if at == 0 { 0.0 } else { quantile(freedom) * (variance / seeds).sqrt() };
                     let error = noise / seeds.sqrt();
                     let in_noise = (error > 0.0).then(|| height / error);
                     let [ratio, low, high] =
