@@ -46,9 +46,14 @@ pub fn study(request: &Request, at: usize, analyzed: &Analyzed, runs: &[Run], li
         reason: String::new(),
         advice: None,
     };
-    Measuring::new(&study.curves, window, request.search.reach).fill(&mut study);
-    judge(&mut study, request, limits);
+    measure(&mut study, window, request.search.reach);
+    judge(&mut study, request.seeds.len(), request.search.halvings, limits);
     study
+}
+
+/// Reads optima, drift and regrets off the curves of a study. `window` is a step of the grid, in octaves; `reach` the number of steps by which it could grow.
+pub fn measure(study: &mut Study, window: f64, reach: i32) {
+    Measuring::new(&study.curves, window, reach).fill(study);
 }
 
 /// The hyperparameters that were not varied, where they have a say.

@@ -7,7 +7,6 @@
 //! - **undecided**: everything else, with what would decide it.
 
 use super::record::{Curve, Drift, Study, Verdict};
-use super::request::Request;
 
 /// What counts as nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,12 +24,12 @@ impl Default for Limits {
     }
 }
 
-/// Gives a study its verdict, from its drift and its regrets.
-pub fn judge(study: &mut Study, request: &Request, limits: Limits) {
+/// Gives a study its verdict, from its drift and its regrets; `seeds` and `halvings` are what it was made with, for advice.
+pub fn judge(study: &mut Study, seeds: usize, halvings: u32, limits: Limits) {
     let (verdict, reason) = decide(study, limits);
     study.verdict = verdict;
     study.reason = reason;
-    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, request, limits));
+    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, seeds as f64, halvings, limits));
 }
 
 fn decide(study: &Study, limits: Limits) -> (Verdict, String) {
@@ -81,7 +80,7 @@ fn between(drift: Drift, limits: Limits) -> String {
 }
 
 /// What would decide it.
-fn advice(study: &Study, request: &Request, limits: Limits) -> String {
+fn advice(study: &Study, seeds: f64, halvings: u32, limits: Limits) -> String {
     let edge = |curve: &&Curve| curve.optimum.is_none();
     if let Some(curve) = study.curves.iter().find(edge) {
         return match curve.points.iter().all(|point| point.mean.is_none()) {
@@ -94,12 +93,12 @@ fn advice(study: &Study, request: &Request, limits: Limits) -> String {
     let away = (limits.margin - drift.per_doubling.abs()).abs();
     let spacing = study.curves.iter().filter_map(|curve| curve.optimum.as_ref()).map(|own| own.high - own.low);
     let widest = spacing.fold(0.0, f64::max) / 2.0;
-    let seeds = request.seeds.len() as f64 * (half / away.max(0.02)).powi(2);
-    match seeds <= 64.0 {
+    let wanted = seeds * (half / away.max(0.02)).powi(2);
+    match wanted <= 64.0 {
         true => format!(
             "about {} seeds (`--seeds`), or optima known better than ±{widest:.1} octaves (`--refine {}`)",
-            seeds.ceil().max(request.seeds.len() as f64 + 1.0),
-            request.search.halvings + 1
+            wanted.ceil().max(seeds + 1.0),
+            halvings + 1
         ),
         false => "sizes farther apart (`--over`): the drift is as large as the margin itself".to_string(),
     }
