@@ -1,16 +1,16 @@
 //! The reference sweep against what the machine allows: `cargo bench --bench transfer`.
 //!
 //! 64-n-n-10 relu perceptrons on the digits, muP with Adam, n = 64, 128, ..., 1024, ten learning rates 2^-12 ... 2^-3, three seeds, 200 steps of 64
-//! examples: 150 runs. The bound is what the same products and the same passes of Adam take by themselves, on as many threads. `-- 8` does an
-//! eighth of the learning rates' work: three rates instead of ten.
+//! examples: 150 runs. The bound is what the same products and the same passes of Adam take by themselves, on as many threads. `-- quick`
+//! does three rates instead of ten.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use mupc::check::setting::Base;
 use mupc::graph::ParamId;
+use mupc::numeric::contraction::{Axes, Contraction};
 use mupc::numeric::data::Source;
-use mupc::numeric::matrix::{Layout, multiply};
 use mupc::numeric::program::{MatrixAxes, Weight};
 use mupc::numeric::setting::{ParamSetting, Start};
 use mupc::numeric::train::Routine;
@@ -58,7 +58,7 @@ fn request(threads: usize, last: i32) -> Request {
 }
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "8");
+    let quick = std::env::args().any(|argument| argument == "quick");
     let last = if quick { -10 } else { -3 };
     let rates = (last + 13) as usize;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -68,7 +68,9 @@ fn main() {
     let adam = timed(|| side_by_side(threads, steps, adam));
     println!("{} runs on {threads} threads", rates * WIDTHS.len() * SEEDS as usize);
     println!("{:<28}{:>10}{:>16}", "", "seconds", "processor time");
-    for (name, (wall, processor)) in [("the sweep", own), ("matrix products alone", products), ("Adam alone", adam)] {
+    for (name, (wall, processor)) in
+        [("the sweep", own), ("matrix products alone", products), ("Adam alone", adam)]
+    {
         println!("{name:<28}{wall:>10.2}{processor:>16.2}");
     }
     let bound = products.1 + adam.1;
@@ -111,28 +113,41 @@ fn side_by_side(threads: usize, steps: usize, work: fn(usize, usize)) {
     });
 }
 
-/// The products of steps: forward, and the gradients of all weights and of all inputs but the first.
+/// The products of steps, as they are planned for training: forward, and the gradients of all weights and of all inputs but the first.
 fn products(width: usize, steps: usize) {
-    let shapes = [(64, width, false), (width, width, true), (width, 10, true)];
-    let mut layers: Vec<_> = shapes
-        .iter()
-        .map(|(from, to, back)| (*from, *to, *back, vec![0.01_f32; from * to], vec![0.0_f32; from * to]))
-        .collect();
-    let (mut left, mut right) = (vec![0.1_f32; BATCH * width.max(64)], vec![0.1_f32; BATCH * width.max(64)]);
+    struct Layer {
+        plans: [Contraction; 3],
+        weight: Vec<f32>,
+        gradient: Vec<f32>,
+    }
+    let layer = |(from, to): (usize, usize)| {
+        let axes = |labels: [u8; 2]| -> Axes {
+            labels.into_iter().map(|label| (label, [BATCH, to, from][usize::from(label)])).collect()
+        };
+        let (input, weight, output) = (axes([0, 2]), axes([1, 2]), axes([0, 1]));
+        let plans = [
+            Contraction::new(&weight, &input, &output),
+            Contraction::new(&output, &input, &weight),
+            Contraction::new(&output, &weight, &input),
+        ];
+        Layer { plans, weight: vec![0.01; from * to], gradient: vec![0.0; from * to] }
+    };
+    let mut layers: Vec<Layer> = [(64, width), (width, width), (width, 10)].into_iter().map(layer).collect();
+    let mut scratch =
+        vec![0.0_f32; layers.iter().flat_map(|own| &own.plans).map(Contraction::scratch).max().unwrap_or(0)];
+    let mut tensors = [0, 1].map(|_| vec![0.1_f32; BATCH * width.max(64)]);
     for _ in 0..steps {
-        for (from, to, back, weight, gradient) in &mut layers {
-            let (from, to) = (*from, *to);
-            let rows = |columns: usize| Layout { offset: 0, row: columns, column: 1 };
-            let turned = |columns: usize| Layout { offset: 0, row: 1, column: columns };
-            multiply((BATCH, to, from), (&mut right, rows(to)), (&left, rows(from)), (weight, turned(from)), 1.0, false);
-            multiply((to, from, BATCH), (gradient, rows(from)), (&right, turned(to)), (&left, rows(from)), 1.0, false);
-            if *back {
-                multiply((BATCH, from, to), (&mut left, rows(from)), (&right, rows(to)), (weight, rows(from)), 1.0, false);
+        for (at, Layer { plans, weight, gradient }) in layers.iter_mut().enumerate() {
+            let [left, right] = &mut tensors;
+            plans[0].run(1.0, weight, left, right, false, &mut scratch);
+            plans[1].run(1.0, right, left, gradient, false, &mut scratch);
+            if at > 0 {
+                plans[2].run(1.0, right, weight, left, false, &mut scratch);
             }
         }
-        left.fill(0.1);
+        tensors[0].fill(0.1);
     }
-    std::hint::black_box((left, right));
+    std::hint::black_box(tensors);
 }
 
 /// Adam's passes over all weights.

@@ -49,17 +49,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ),
     (
         "transfer",
-        &[
-            "check",
-            "concrete",
-            "dim",
-            "graph",
-            "network",
-            "numeric",
-            "parameterization",
-            "rational",
-            "size",
-        ],
+        &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
     ),
     (
         "report",

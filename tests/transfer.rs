@@ -18,8 +18,20 @@ pub fn mupc(arguments: &[&str]) -> assert_cmd::Command {
 }
 
 /// A sweep that takes a moment.
-pub const SMALL: [&str; 12] =
-    ["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "40", "--sweep", "lr=2^-9..2^-4", "--seeds", "2", "-q", "-f"];
+pub const SMALL: [&str; 12] = [
+    "transfer",
+    "specs/mlp.mup",
+    "--over",
+    "n=16..64",
+    "--steps",
+    "40",
+    "--sweep",
+    "lr=2^-9..2^-4",
+    "--seeds",
+    "2",
+    "-q",
+    "-f",
+];
 
 /// Runs the small sweep with more arguments; the format comes first.
 pub fn small(arguments: &[&str]) -> Output {
@@ -95,8 +107,26 @@ fn parameterizations_start_as_one_network() {
 #[test]
 fn divergence_is_a_result() {
     let arguments = ["-p", "sp", "-o", "sgd", "--sweep", "lr=2^-2..2^8", "--reach", "0", "--refine", "0"];
-    let output = mupc(&[&["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "40", "--seeds", "2", "-q", "-f", "json"], &arguments[..]].concat());
-    let record: Value = serde_json::from_slice(&output.clone().output().unwrap().stdout).unwrap();
+    let mut output = mupc(
+        &[
+            &[
+                "transfer",
+                "specs/mlp.mup",
+                "--over",
+                "n=16..64",
+                "--steps",
+                "40",
+                "--seeds",
+                "2",
+                "-q",
+                "-f",
+                "json",
+            ],
+            &arguments[..],
+        ]
+        .concat(),
+    );
+    let record: Value = serde_json::from_slice(&output.output().unwrap().stdout).unwrap();
     let runs = record["runs"].as_array().unwrap();
     let lost: Vec<&Value> = runs.iter().filter(|run| run["loss"].is_null()).collect();
     assert!(!lost.is_empty() && lost.len() < runs.len());
@@ -107,7 +137,19 @@ fn divergence_is_a_result() {
 #[test]
 fn optima_are_bracketed_or_said_to_be_at_the_edge() {
     let sweep = |reach: &str| {
-        let words = ["transfer", "specs/mlp.mup", "--over", "n=16,32", "--steps", "40", "--seeds", "2", "-q", "-f", "json"];
+        let words = [
+            "transfer",
+            "specs/mlp.mup",
+            "--over",
+            "n=16,32",
+            "--steps",
+            "40",
+            "--seeds",
+            "2",
+            "-q",
+            "-f",
+            "json",
+        ];
         let more = ["-p", "mup", "--sweep", "lr=2^-14..2^-12", "--refine", "0", "--reach", reach];
         let output = mupc(&[&words[..], &more].concat()).output().unwrap();
         let record: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -130,7 +172,23 @@ fn optima_are_bracketed_or_said_to_be_at_the_edge() {
 fn every_hyperparameter_can_be_varied() {
     let knobs = ["init=2^-2..2^2", "output=2^-2..2^2", "decay=2^-4..2^2", "batch=2^3..2^6"];
     let sweeps: Vec<&str> = knobs.iter().flat_map(|knob| ["--sweep", knob]).collect();
-    let words = ["transfer", "specs/mlp.mup", "--over", "n=16,32", "--steps", "20", "--seeds", "1", "-q", "-f", "json", "-p", "mup", "--lr", "2^-6"];
+    let words = [
+        "transfer",
+        "specs/mlp.mup",
+        "--over",
+        "n=16,32",
+        "--steps",
+        "20",
+        "--seeds",
+        "1",
+        "-q",
+        "-f",
+        "json",
+        "-p",
+        "mup",
+        "--lr",
+        "2^-6",
+    ];
     let output = mupc(&[&words[..], &sweeps].concat()).output().unwrap();
     let record: Value = serde_json::from_slice(&output.stdout).unwrap();
     let studies = record["studies"].as_array().unwrap();

@@ -33,8 +33,7 @@ pub fn sizes(over: Option<&str>, graph: &Graph) -> Result<(usize, Vec<i64>), Fai
         }
         return Ok((0, vec![64, 128, 256, 512, 1024]));
     };
-    let form =
-        || Failure::new(format!("--over: `{text}` is not of the form `n=64..1024` or `n=64,96,128`"));
+    let form = || Failure::new(format!("--over: `{text}` is not of the form `n=64..1024` or `n=64,96,128`"));
     let (name, values) = text.split_once('=').ok_or_else(form)?;
     let symbol = graph.scales.iter().position(|scale| scale.name == name.trim()).ok_or_else(|| {
         let names = graph.scales.iter().map(|scale| scale.name.as_str());

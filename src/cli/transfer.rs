@@ -32,8 +32,7 @@ pub fn run(args: &TransferArguments) -> Result<Answer, Failure> {
     let request = args.request(&network, source)?;
     let found = request.arms.iter().map(|arm| network.parameterize(arm.question.clone()));
     let found = found.collect::<Result<Vec<_>, _>>()?;
-    let prepare =
-        Prepare::new(&request, &network, found).map_err(|error| Failure::new(error.to_string()))?;
+    let prepare = Prepare::new(&request, &network, found).map_err(|error| Failure::new(error.to_string()))?;
     let header = store::header(&network, &request, &prepare, args.course.schedule.name());
     let (contents, remarks) = match &args.store {
         Some(path) => store::known(path, &header, args.resume || args.plan)?,

@@ -207,10 +207,12 @@ fn turn(axes: &Axes, rows: &Group, columns: &Group, tensor: &Tensor) -> Tensor {
     let by_rows = tensor.layout.column == 1;
     let (slow, fast) = if by_rows { (columns, rows) } else { (rows, columns) };
     let order: Axes = slow.iter().chain(fast).copied().collect();
-    let strides_of = |axes: &Axes| strides(&axes.iter().map(|(_, length)| *length).collect::<SmallVec<[usize; 6]>>());
+    let strides_of =
+        |axes: &Axes| strides(&axes.iter().map(|(_, length)| *length).collect::<SmallVec<[usize; 6]>>());
     let (own, turned) = (strides_of(axes), strides_of(&order));
     let stride_of = |label: u8| axes.iter().position(|(other, _)| *other == label).map_or(0, |at| own[at]);
-    let nest = order.iter().zip(&turned).map(|((label, length), stride)| (*length, [*stride, stride_of(*label)]));
+    let nest =
+        order.iter().zip(&turned).map(|((label, length), stride)| (*length, [*stride, stride_of(*label)]));
     let (row, column) = if by_rows { (1, length(rows)) } else { (length(columns), 1) };
     let size = length(rows) * length(columns);
     Tensor { layout: Layout { offset: 0, row, column }, packed: Some((size, Nest::new(nest, [0; 2]))) }

@@ -19,7 +19,9 @@ const OCTAVE: f64 = 4.0;
 pub fn plot(lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
     let range = |of: &dyn Fn((f64, f64)) -> f64| {
-        points().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), own| (low.min(own), high.max(own)))
+        points()
+            .map(of)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), own| (low.min(own), high.max(own)))
     };
     let ((left, right), (low, high)) = (range(&|own| own.0), range(&|own| own.1.ln()));
     if !left.is_finite() || !low.is_finite() {
@@ -84,7 +86,7 @@ mod tests {
             points: (-8..=0).map(|x| (f64::from(x), (0.1 * (f64::from(x) - best).powi(2)).exp())).collect(),
             mark: Some((best, 1.0)),
         };
-        insta::assert_snapshot!(plot(&[curve("n = 64", -3.0), curve("n = 128", -5.0)]), @"");
+        insta::assert_snapshot!(plot(&[curve("n = 64", -3.0), curve("n = 128", -5.0)]));
         assert_eq!(plot(&[]), "");
     }
 }

@@ -102,7 +102,8 @@ fn section(out: &mut String, record: &Record, study: &Study) {
         (None, Some(why)) => format!("no prediction: {why}"),
         (None, None) => String::new(),
     };
-    let advice = study.advice.as_ref().map(|own| format!(" What would decide it: {own}.")).unwrap_or_default();
+    let advice =
+        study.advice.as_ref().map(|own| format!(" What would decide it: {own}.")).unwrap_or_default();
     let _ = write!(
         out,
         "<h2>{}</h2><p>{}: {}.{}</p><p>Drift per doubling, in octaves: {}; {}. {}.</p>\n\
@@ -151,11 +152,8 @@ fn runs(out: &mut String, record: &Record) {
     for study in &record.studies {
         for curve in &study.curves {
             for point in &curve.points {
-                let seeds: Vec<String> = point
-                    .losses
-                    .iter()
-                    .map(|loss| loss.map_or("diverged".to_string(), number))
-                    .collect();
+                let seeds: Vec<String> =
+                    point.losses.iter().map(|loss| loss.map_or("diverged".to_string(), number)).collect();
                 let cells = [
                     study.parameterization.clone(),
                     study.optimizer.clone(),

@@ -14,7 +14,8 @@ use crate::transfer::record::{Curve, Record, Regret, Study};
 pub fn text(record: &Record) -> String {
     let mut out = format!("{} · {}\n", record.network, set_up(record));
     if !record.complete {
-        out += "This is a part of the sweep: it was interrupted, or one share was done. `--resume` goes on.\n";
+        out +=
+            "This is a part of the sweep: it was interrupted, or one share was done. `--resume` goes on.\n";
     }
     let _ = writeln!(out, "\n{}", trimmed(&summary(record)));
     for study in &record.studies {
@@ -59,10 +60,20 @@ pub fn set_up(record: &Record) -> String {
 }
 
 fn summary(record: &Record) -> Table {
-    let mut table = table(["parameterization", "optimizer", "varied", "verdict", "drift per doubling", "predicted", "cost at"]);
+    let mut table = table([
+        "parameterization",
+        "optimizer",
+        "varied",
+        "verdict",
+        "drift per doubling",
+        "predicted",
+        "cost at",
+    ]);
     for study in &record.studies {
         let last = study.curves.last();
-        let cost = last.map_or(String::new(), |curve| format!("{} {}: {}", record.symbol, curve.value, cost(curve.regret.as_ref())));
+        let cost = last.map_or(String::new(), |curve| {
+            format!("{} {}: {}", record.symbol, curve.value, cost(curve.regret.as_ref()))
+        });
         table.add_row([
             study.parameterization.clone(),
             study.optimizer.clone(),
@@ -109,7 +120,10 @@ pub fn wider(study: &Study) -> String {
     match study.wider.holds {
         None => "larger is better: cannot be told".to_string(),
         Some(true) => "larger is better: yes, at the transferred value".to_string(),
-        Some(false) => format!("larger is better: no, at the transferred value {} is worse than the size before", at.join(", ")),
+        Some(false) => format!(
+            "larger is better: no, at the transferred value {} is worse than the size before",
+            at.join(", ")
+        ),
     }
 }
 
@@ -136,7 +150,8 @@ fn row(curve: &Curve) -> [String; 7] {
     let regret = curve.regret.as_ref();
     [
         curve.value.to_string(),
-        optimum.map_or_else(|| curve.obstacle.clone().unwrap_or_default(), |own| format!("2^{:.2}", own.log2)),
+        optimum
+            .map_or_else(|| curve.obstacle.clone().unwrap_or_default(), |own| format!("2^{:.2}", own.log2)),
         optimum.map_or_else(none, |own| format!("2^{:.2} to 2^{:.2}", own.low, own.high)),
         optimum.map_or_else(none, |own| number(own.loss)),
         regret.map_or_else(none, |own| own.loss.map_or("diverges".to_string(), number)),
@@ -170,7 +185,8 @@ fn picture(record: &Record, study: &Study) -> String {
 
 /// What a sweep would cost.
 pub fn plan(plan: &Plan, symbol: &str, threads: usize) -> String {
-    let mut table = table([symbol, "runs", "weights", "operations of a run", "memory of a run", "seconds of a run"]);
+    let mut table =
+        table([symbol, "runs", "weights", "operations of a run", "memory of a run", "seconds of a run"]);
     for row in &plan.rows {
         table.add_row([
             row.value.to_string(),

@@ -97,7 +97,9 @@ pub enum RequestError {
     #[error("transfer needs at least two values of `{0}`; give a range such as `--over {0}=64..512`")]
     TooFewValues(String),
     /// A grid without a shape.
-    #[error("--sweep: a grid of {0} {1} has no optimum between others; give at least three, as in `lr=2^-12..2^-3`")]
+    #[error(
+        "--sweep: a grid of {0} {1} has no optimum between others; give at least three, as in `lr=2^-12..2^-3`"
+    )]
     TooFewPlaces(usize, &'static str),
     /// Steps between the values of a hyperparameter that it cannot take.
     #[error("--sweep: {knob} {why}")]
@@ -121,7 +123,9 @@ pub enum RequestError {
     #[error("{0}")]
     Data(#[from] BindError),
     /// More memory than there may be.
-    #[error("one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches")]
+    #[error(
+        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches"
+    )]
     Memory {
         /// The symbol.
         symbol: String,

@@ -107,7 +107,9 @@ pub enum StoreError {
         why: String,
     },
     /// Runs of another network, data set or course.
-    #[error("{path} belongs to another sweep: its {field} is {there}, that of this one is {here}; choose another `--store`")]
+    #[error(
+        "{path} belongs to another sweep: its {field} is {there}, that of this one is {here}; choose another `--store`"
+    )]
     Other {
         /// The file.
         path: String,
@@ -119,7 +121,9 @@ pub enum StoreError {
         here: String,
     },
     /// Two results of one run.
-    #[error("{0} and another store disagree about {1}: were they made by different versions or on different machines?")]
+    #[error(
+        "{0} and another store disagree about {1}: were they made by different versions or on different machines?"
+    )]
     Conflict(String, String),
 }
 
@@ -151,8 +155,10 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Contents, StoreError> {
             contents.runs.push(run.map_err(|error: serde_json::Error| wrong(error.to_string()))?);
         }
     }
-    // What has no first line and does not begin like one is some other file, and not to be written over.
-    if contents.header.is_none() && !format!("{{\"mupc\":\"{FORMAT}\"").as_bytes().starts_with(&bytes[..bytes.len().min(24)]) {
+    // What has no whole line and does not begin like a store is some other file, and not to be written over.
+    let first = format!("{{\"mupc\":\"{FORMAT}\"");
+    let common = first.len().min(bytes.len());
+    if contents.header.is_none() && bytes[..common] != first.as_bytes()[..common] {
         return Err(StoreError::NotAStore(path.to_string()));
     }
     Ok(contents)

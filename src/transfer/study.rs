@@ -196,7 +196,8 @@ impl Measuring {
                 None => None,
             };
         }
-        let seeds = study.curves.first().and_then(|curve| curve.points.first()).map_or(1, |own| own.losses.len());
+        let seeds =
+            study.curves.first().and_then(|curve| curve.points.first()).map_or(1, |own| own.losses.len());
         study.wider = wider(study, &losses, noise * (2.0 / seeds as f64).sqrt());
     }
 }

@@ -72,10 +72,14 @@ pub fn grid(request: &Request) -> Vec<Cell> {
     request.arms.iter().enumerate().flat_map(of).collect()
 }
 
-/// What to try next on a curve: beyond the end at which its best point lies, else halfway to both of its neighbours.
+/// What to try next on a curve: beyond the end at which its best point lies (at the lower end if everything diverged), else halfway to both of its
+/// neighbours.
 pub fn next_places(points: &[(Place, Point)], grid: Grid, finest: i32, search: Search) -> Vec<Place> {
     let shape: Vec<Point> = points.iter().map(|(_, point)| point.clone()).collect();
-    let Some(best) = Shape::new(&shape).best() else { return Vec::new() };
+    if points.is_empty() {
+        return Vec::new();
+    }
+    let best = Shape::new(&shape).best().unwrap_or(0);
     let place = points[best].0.0;
     let beyond = grid.step * search.reach;
     if best == 0 {
@@ -117,8 +121,7 @@ fn points(
     arm: usize,
     value: i64,
 ) -> Vec<(Place, Point)> {
-    let (parameterization, optimizer) =
-        (prepare.arms[arm].parameterization(), prepare.arms[arm].optimizer());
+    let (parameterization, optimizer) = (prepare.arms[arm].parameterization(), prepare.arms[arm].optimizer());
     let knob = request.arms[arm].knob;
     let mut losses: BTreeMap<Place, Vec<Option<f64>>> = BTreeMap::new();
     for (key, run) in runs {

@@ -34,9 +34,13 @@ pub fn judge(study: &mut Study, seeds: usize, halvings: u32, limits: Limits) {
 
 fn decide(study: &Study, limits: Limits) -> (Verdict, String) {
     let most = 1.0 + limits.tolerance;
-    let regrets = || study.curves.iter().skip(1).filter_map(|curve| Some((curve.value, curve.regret.as_ref()?)));
+    let regrets =
+        || study.curves.iter().skip(1).filter_map(|curve| Some((curve.value, curve.regret.as_ref()?)));
     if let Some((value, _)) = regrets().find(|(_, regret)| regret.loss.is_none()) {
-        return (Verdict::DoesNot, format!("the value that is best at the smallest size diverges at {value}"));
+        return (
+            Verdict::DoesNot,
+            format!("the value that is best at the smallest size diverges at {value}"),
+        );
     }
     if let Some(open) = study.curves.iter().find(|curve| curve.optimum.is_none()) {
         let why = open.obstacle.clone().unwrap_or_default();
@@ -54,11 +58,13 @@ fn decide(study: &Study, limits: Limits) -> (Verdict, String) {
     let cost = last.and_then(|(value, regret)| Some(format!("{} at {value}", percent(regret.ratio?))));
     let cost = cost.unwrap_or_else(|| "a cost that was not measured".to_string());
     match (within, beyond, free) {
-        (true, _, _) => {
-            (Verdict::Transfers, format!("the optimum stays within ±{} octaves per doubling; {cost}", limits.margin))
-        }
+        (true, _, _) => (
+            Verdict::Transfers,
+            format!("the optimum stays within ±{} octaves per doubling; {cost}", limits.margin),
+        ),
         (_, _, true) => {
-            let moves = if beyond { "the optimum moves, but following it gains nothing" } else { "it costs nothing" };
+            let moves =
+                if beyond { "the optimum moves, but following it gains nothing" } else { "it costs nothing" };
             (Verdict::Transfers, format!("{moves}: {cost}"))
         }
         (_, true, _) => (Verdict::DoesNot, format!("the optimum moves; not to follow it costs {cost}")),
@@ -85,13 +91,17 @@ fn advice(study: &Study, seeds: f64, halvings: u32, limits: Limits) -> String {
     if let Some(curve) = study.curves.iter().find(edge) {
         return match curve.points.iter().all(|point| point.mean.is_none()) {
             true => "a grid with smaller values".to_string(),
-            false => format!("a wider grid for {}: `--sweep {}=...`, or a larger `--reach`", study.knob, study.knob),
+            false => format!(
+                "a wider grid for {}: `--sweep {}=...`, or a larger `--reach`",
+                study.knob, study.knob
+            ),
         };
     }
     let Some(drift) = study.drift else { return "more sizes: a wider `--over`".to_string() };
     let half = (drift.high - drift.low) / 2.0;
     let away = (limits.margin - drift.per_doubling.abs()).abs();
-    let spacing = study.curves.iter().filter_map(|curve| curve.optimum.as_ref()).map(|own| own.high - own.low);
+    let spacing =
+        study.curves.iter().filter_map(|curve| curve.optimum.as_ref()).map(|own| own.high - own.low);
     let widest = spacing.fold(0.0, f64::max) / 2.0;
     let wanted = seeds * (half / away.max(0.02)).powi(2);
     match wanted <= 64.0 {

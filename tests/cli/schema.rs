@@ -161,7 +161,8 @@ fn reports_of_tests_fit_their_schema() {
 #[test]
 fn studies_of_transfer_fit_their_schema() {
     let sweep = |extra: &[&str]| {
-        let words = ["transfer", MLP, "--over", "n=8,16", "--steps", "10", "--seeds", "2", "-q", "-f", "json"];
+        let words =
+            ["transfer", MLP, "--over", "n=8,16", "--steps", "10", "--seeds", "2", "-q", "-f", "json"];
         let output = mupc(&[&words[..], extra].concat()).output().unwrap();
         let record: Value = serde_json::from_slice(&output.stdout).unwrap();
         check("docs/transfer.schema.json", &record);

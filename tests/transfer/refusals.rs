@@ -31,12 +31,24 @@ fn bad_input_is_refused_before_any_work() {
         (&["specs/mlp.mup", "--shard", "0/4", "--store", "x.jsonl"], "not a share"),
         (&["specs/mlp.mup", "--shard", "1/4"], "--store"),
         (&["specs/mlp.mup", "--resume"], "--store"),
-        (&["merge", "into.jsonl", "nowhere.jsonl"], "there is no such file"),
+        (&["specs/nowhere.mup"], "there is no such file"),
     ];
     for (arguments, message) in cases {
-        let text = refusal(&[&["transfer", "-q"], arguments].concat());
+        let text = refusal(&[&["transfer"], arguments, &["-q"]].concat());
         assert!(text.contains(message), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn stores_that_cannot_be_joined_are_refused() {
+    let folder = folder("transfer-merge");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    std::fs::write(path("empty.jsonl"), "").unwrap();
+    std::fs::write(path("there.jsonl"), "").unwrap();
+    let merge = |into: &str, from: &str| refusal(&["transfer", "merge", &path(into), &path(from)]);
+    assert!(merge("into.jsonl", "nowhere.jsonl").contains("there is no such file"));
+    assert!(merge("into.jsonl", "empty.jsonl").contains("all of these stores are empty"));
+    assert!(merge("there.jsonl", "empty.jsonl").contains("exists already"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{folder, mupc, record, small, SMALL};
+use super::{SMALL, folder, mupc, record, small};
 
 fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
@@ -102,9 +102,18 @@ fn stores_of_other_sweeps_are_refused() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let course = ["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "40", "--seeds", "2"];
-    assert!(other(&["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "50"]).contains("its steps is 40"));
-    assert!(other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"]).contains("its spec is"));
-    assert!(other(&[&course[..], &["--data", "synthetic"]].concat()).contains("its data is"));
+    assert!(
+        other(&["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "50"])
+            .contains("its steps is 40")
+    );
+    assert!(
+        other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"])
+            .contains("its spec is")
+    );
+    assert!(
+        other(&[&course[..], &["--data", "synthetic", "--set", "pixels=64"]].concat())
+            .contains("its data is")
+    );
     // The same sweep from another smallest size: other numbers.
     let moved = ["transfer", "specs/mlp.mup", "--over", "n=32..64", "--steps", "40", "--seeds", "2"];
     assert!(other(&[&moved[..], &["-p", "mup"]].concat()).contains("started from other numbers"));

@@ -244,7 +244,8 @@ impl FromStr for SweepChoice {
         let density = density.ok_or("an octave is divided by 1, 2, 4, 8 or 16, as in `lr=2^-12..2^-3/2`")?;
         let place = |value: &str| {
             let value = rate(value.trim())?;
-            Place::of_value(value).ok_or_else(|| format!("`{value}` is not a power of two, as `2^-7` or `2^-6.5`"))
+            Place::of_value(value)
+                .ok_or_else(|| format!("`{value}` is not a power of two, as `2^-7` or `2^-6.5`"))
         };
         let (first, last) = range.split_once("..").unwrap_or((range, range));
         let (first, last) = (place(first)?, place(last)?);
@@ -257,7 +258,8 @@ impl FromStr for SweepChoice {
 
 /// `3/16`.
 fn share(text: &str) -> Result<Share, String> {
-    let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    let numbers =
+        text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
     let share = numbers.filter(|(number, of): &(usize, usize)| (1..=*of).contains(number));
     share.map(|(number, of)| Share { number, of }).ok_or(format!("`{text}` is not a share such as 3/16"))
 }
@@ -311,7 +313,9 @@ impl TransferArguments {
         for (at, arm) in arms.iter().enumerate() {
             if arms[..at].iter().any(|other| name(other) == name(arm)) {
                 let (parameterization, optimizer, knob) = name(arm);
-                return Err(Failure::new(format!("{parameterization} with {optimizer} over {knob} is asked for twice")));
+                return Err(Failure::new(format!(
+                    "{parameterization} with {optimizer} over {knob} is asked for twice"
+                )));
             }
         }
         Ok(arms)

@@ -89,7 +89,9 @@ pub fn known(path: &Path, header: &Header, resume: bool) -> Result<(Contents, St
         ));
     }
     let notice = match contents.truncated {
-        true => format!("notice: the last line of {name} was not written to its end; it is taken away, its run is done again\n"),
+        true => format!(
+            "notice: the last line of {name} was not written to its end; it is taken away, its run is done again\n"
+        ),
         false => String::new(),
     };
     Ok((contents, notice))
@@ -116,7 +118,8 @@ pub fn run_merge(into: &Path, from: &[PathBuf]) -> Result<Answer, Failure> {
         let name = path.display().to_string();
         let contents = read(&name, &files::bytes(path)?)?;
         if contents.truncated {
-            remarks += &format!("notice: the last line of {name} was not written to its end; it is left out\n");
+            remarks +=
+                &format!("notice: the last line of {name} was not written to its end; it is left out\n");
         }
         stores.push((name, contents));
     }
