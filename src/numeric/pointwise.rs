@@ -56,6 +56,41 @@ pub struct Chain {
     pub links: SmallVec<[Link; 4]>,
 }
 
+/// A forward pass that is compiled where it is dispatched; a closure of this length would be compiled apart, for the oldest machine.
+struct Forward<'a, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    out: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.forward_tiles(self.operands, self.out, self.scratch);
+    }
+}
+
+/// The same backward.
+struct Backward<'a, 'o, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    gradient: &'a [T],
+    into: &'a mut [Option<&'o mut [T]>],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Backward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.backward_tiles(self.operands, self.gradient, self.into, self.scratch);
+    }
+}
+
 impl Link {
     /// The operand that it reads besides what comes along the chain.
     pub fn operand(&self) -> Option<usize> {
@@ -82,7 +117,7 @@ impl Chain {
 
     /// The values.
     pub fn forward<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
-        pulp::Arch::new().dispatch(|| self.forward_tiles(operands, out, scratch));
+        pulp::Arch::new().dispatch(Forward { chain: self, operands, out, scratch });
     }
 
     #[inline(always)]
@@ -105,7 +140,7 @@ impl Chain {
         into: &mut [Option<&mut [T]>],
         scratch: &mut [T],
     ) {
-        pulp::Arch::new().dispatch(|| self.backward_tiles(operands, gradient, into, scratch));
+        pulp::Arch::new().dispatch(Backward { chain: self, operands, gradient, into, scratch });
     }
 
     #[inline(always)]

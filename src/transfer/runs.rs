@@ -12,7 +12,7 @@ use super::knob::{Knob, Place};
 use super::prepare::{Cell, Prepare, Prepared};
 use super::request::{Course, Request};
 use crate::check::runs::Room;
-use crate::numeric::data::Bound;
+use crate::numeric::data::{Bound, Column};
 use crate::numeric::train::Trainer;
 
 /// What the caller is told, and what it decides, while runs go on. The library reads no clock by itself.
@@ -163,7 +163,7 @@ pub fn run_all(
 ) -> Result<Vec<Run>, ThreadPoolBuildError> {
     let (threads, course) = (request.threads, request.course);
     let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let room = Room::new(request.memory);
+    let (room, examples) = (Room::new(request.memory), Examples::new(bound));
     let mut jobs = jobs;
     jobs.sort_by(|a, b| b.prepared.work().cmp(&a.prepared.work()).then_with(|| a.key.cmp(&b.key)));
     let (jobs, found) = (Mutex::new(jobs.into_iter()), Mutex::new(Vec::new()));
@@ -172,7 +172,7 @@ pub fn run_all(
         while let Some(job) = next().filter(|_| !watch.stopped()) {
             room.take(job.prepared.bytes);
             let started = watch.seconds();
-            let outcome = train(&job.prepared, job.seed, course, bound, &|| watch.stopped());
+            let outcome = train(&job.prepared, job.seed, course, &examples, &|| watch.stopped());
             room.give(job.prepared.bytes);
             let Some(outcome) = outcome else { return };
             let run = job.run(outcome, watch.seconds() - started);
@@ -202,13 +202,13 @@ pub fn train(
     prepared: &Prepared,
     seed: u64,
     course: Course,
-    bound: &Bound,
+    examples: &Examples,
     interrupted: &dyn Fn() -> bool,
 ) -> Option<Outcome> {
     let program = &prepared.program;
     let mut trainer: Trainer<f32> = Trainer::new(program.clone(), &prepared.setting, course.routine, seed);
-    let mut order = Order::new(seed, bound.examples());
-    let mut losses = Vec::with_capacity(course.steps);
+    let mut order = Order::new(seed, examples.bound.examples());
+    let (mut losses, mut batch) = (Vec::with_capacity(course.steps), Vec::new());
     let ended = |losses: &[f64], diverged_at, stopped_at| Outcome {
         initial: losses.first().copied().filter(|loss| loss.is_finite()),
         loss: None,
@@ -222,7 +222,8 @@ pub fn train(
         if program.masks > 0 {
             trainer.machine.draw_masks((seed << 32) ^ step as u64);
         }
-        losses.push(trainer.step(&bound.batch(&order.next(prepared.batch))));
+        examples.fill(&order.next(prepared.batch), &mut batch);
+        losses.push(trainer.step(&batch));
         if !losses[step].is_finite() {
             return Some(ended(&losses, Some(step), None));
         }
@@ -233,6 +234,55 @@ pub fn train(
     let tail = &losses[losses.len().saturating_sub(course.tail())..];
     let loss = tail.iter().sum::<f64>() / tail.len() as f64;
     Some(Outcome { loss: Some(loss), ..ended(&losses, None, None) })
+}
+
+/// The examples of a sweep: all rows made once where they are few, else made when they are asked for.
+#[derive(Debug)]
+pub struct Examples<'b> {
+    bound: &'b Bound,
+    rows: Option<Vec<Column>>,
+}
+
+impl<'b> Examples<'b> {
+    /// Numbers beyond which rows are not kept.
+    const MOST: usize = 1 << 22;
+
+    /// Those of a data set.
+    pub fn new(bound: &'b Bound) -> Examples<'b> {
+        let entries: usize = bound.wanted().iter().map(|wanted| wanted.entries()).sum();
+        let few = bound.examples().saturating_mul(entries) <= Examples::MOST;
+        let all = || bound.batch(&(0..bound.examples()).collect::<Vec<_>>());
+        Examples { bound, rows: few.then(all) }
+    }
+
+    /// Some of them, in the place of what is in `batch`.
+    fn fill(&self, chosen: &[usize], batch: &mut Vec<Column>) {
+        let Some(rows) = &self.rows else {
+            *batch = self.bound.batch(chosen);
+            return;
+        };
+        if batch.len() != rows.len() {
+            let like = |column: &Column| match column {
+                Column::Real(_) => Column::Real(Vec::new()),
+                Column::Whole(_) => Column::Whole(Vec::new()),
+            };
+            *batch = rows.iter().map(like).collect();
+        }
+        for ((all, wanted), own) in rows.iter().zip(self.bound.wanted()).zip(batch) {
+            match (all, own) {
+                (Column::Real(all), Column::Real(own)) => gather(all, wanted.entries(), chosen, own),
+                (Column::Whole(all), Column::Whole(own)) => gather(all, wanted.entries(), chosen, own),
+                // A column has the kind of its input or target, in every batch.
+                (Column::Real(_), Column::Whole(_)) | (Column::Whole(_), Column::Real(_)) => {}
+            }
+        }
+    }
+}
+
+/// Rows of a table one after another.
+fn gather<E: Copy>(all: &[E], width: usize, chosen: &[usize], into: &mut Vec<E>) {
+    into.clear();
+    chosen.iter().for_each(|row| into.extend_from_slice(&all[row * width..(row + 1) * width]));
 }
 
 /// Examples in random order, every one once before the first returns; the same for all runs of a seed, whatever is varied.

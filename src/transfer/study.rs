@@ -4,7 +4,8 @@
 //!   And a curve is known at points only: between neighbours at distance h the optimum is off by h^2/12, the variance of a uniform distribution. The
 //!   variance is s^2/S + h^2/12 for S seeds, the interval Student's at 95 %.
 //! - **Drift.** The slope of the weighted least-squares line of log2 optimum against log2 size. Where the optima lie farther from a line than their
-//!   variances allow, the slope's variance is multiplied by chi^2 over its degrees of freedom.
+//!   variances allow, the slope's variance is multiplied by chi^2 over its degrees of freedom. Student's distribution has the degrees of freedom of the
+//!   variances and of the line together.
 //! - **Regret.** Loss at the transferred value over loss at the own optimum, both read off the curve along straight lines, seed by seed: seeds share
 //!   their order of examples, so that their ratio scatters less than they do. Interval: Student's at 95 %, variance pooled over sizes.
 
@@ -221,7 +222,6 @@ fn drift(points: &[(f64, f64, f64)], freedom: f64) -> Option<Drift> {
     let line = line(points)?;
     let left = points.len() as f64 - 2.0;
     let excess = if left > 0.0 { (line.chi_squared / left).max(1.0) } else { 1.0 };
-    let freedom = if excess > 1.0 { left } else { freedom };
-    let half = quantile(freedom) * (line.variance * excess).sqrt();
+    let half = quantile(freedom + left) * (line.variance * excess).sqrt();
     Some(Drift { per_doubling: line.slope, low: line.slope - half, high: line.slope + half })
 }
