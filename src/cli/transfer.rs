@@ -1,6 +1,7 @@
 //! `mupc transfer`.
 
 mod arguments;
+mod memory;
 mod progress;
 mod store;
 

@@ -12,7 +12,7 @@ fn refusal(arguments: &[&str]) -> String {
 
 #[test]
 fn bad_input_is_refused_before_any_work() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&["specs/mlp.mup", "--sweep", "lr=2^-5"], "a grid of 1 value"),
         (&["specs/mlp.mup", "--sweep", "lr=2^-5..2^-4"], "give at least three"),
         (&["specs/mlp.mup", "--sweep", "rate=2^-5..2^-2"], "`rate` is not a hyperparameter"),
@@ -25,6 +25,7 @@ fn bad_input_is_refused_before_any_work() {
         (&["specs/mlp.mup", "--over", "k=64..128"], "`k` is not a scale symbol"),
         (&["specs/gpt2.mup", "--over", "n=24..96"], "not a whole number"),
         (&["specs/mlp.mup", "--memory", "0.000001"], "of `--memory`"),
+        (&["specs/mlp.mup", "--memory", "1000000000"], "more than this machine has"),
         (&["specs/mlp.mup", "--data", "text"], "--data synthetic"),
         (&["specs/mlp.mup", "-p", "mup", "-p", "mup"], "asked for twice"),
         (&["specs/mlp.mup", "-p", "nup"], "did you mean"),

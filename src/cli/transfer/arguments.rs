@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::memory::allowed;
 use crate::check::setting::Base;
 use crate::cli::args::{OptimizerChoice, Suggested, Terms};
 use crate::cli::data::DataArguments;
@@ -286,7 +287,7 @@ impl TransferArguments {
                 early_stop: !self.course.to_the_end,
             },
             search: Search { halvings: self.refine, reach: i32::from(self.reach) },
-            memory: (self.memory * 1e9) as u64,
+            memory: allowed(self.memory)?,
             threads: self.threads.map_or_else(cores, usize::from),
         })
     }
