@@ -144,9 +144,9 @@ fn section(out: &mut String, record: &Record, study: &Study) {
 }
 
 fn runs(out: &mut String, record: &Record) {
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<h2>All points</h2><div class=\"scroll\"><table><tr><th>parameterization<th>optimizer<th>varied<th>value<th>{}<th>mean loss<th>by seed</tr>\n",
+        "<h2>All points</h2><div class=\"scroll\"><table><tr><th>parameterization<th>optimizer<th>varied<th>value<th>{}<th>mean loss<th>by seed</tr>",
         escaped(&record.symbol)
     );
     for study in &record.studies {

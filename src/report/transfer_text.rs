@@ -163,7 +163,7 @@ fn row(curve: &Curve) -> [String; 7] {
 /// A loss with four digits.
 pub fn number(loss: f64) -> String {
     match loss {
-        loss if loss >= 0.001 && loss < 1e4 => format!("{loss:.4}"),
+        loss if (0.001..1e4).contains(&loss) => format!("{loss:.4}"),
         loss => format!("{loss:.3e}"),
     }
 }
@@ -218,7 +218,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-fn table<'a, const N: usize>(head: [&'a str; N]) -> Table {
+fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = grid();
     table.set_header(head);
     table
