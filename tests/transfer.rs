@@ -167,6 +167,32 @@ fn optima_are_bracketed_or_said_to_be_at_the_edge() {
     }
 }
 
+/// How the best rate should move, by the bound of stability; nothing where no rate is stable.
+#[test]
+fn drifts_are_predicted() {
+    let predict = |spec: &str, over: &str, parameterization: &str, optimizer: &str| {
+        let words = ["transfer", spec, "--over", over, "-p", parameterization, "-o", optimizer];
+        let course =
+            ["--steps", "2", "--seeds", "1", "--sweep", "lr=2^-9..2^-7", "--refine", "0", "--reach", "0"];
+        let more = ["--set", "L=2", "--batch", "2", "-q", "-f", "json"];
+        let more = if spec.contains("mlp.mup") { &more[2..] } else { &more[..] };
+        let output = mupc(&[&words[..], &course, more].concat()).output().unwrap();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let own = &record["studies"][0];
+        assert_ne!(own["predicted"].is_null(), own["unpredicted"].is_null());
+        [own["predicted"]["exponent"].clone(), own["predicted"]["strict"].clone()]
+    };
+    let mlp = |parameterization, optimizer| predict("specs/mlp.mup", "n=8,16", parameterization, optimizer);
+    assert_eq!(mlp("sp", "adam"), ["-1", "-3/2"]);
+    assert_eq!(mlp("sp", "sgd"), ["-1", "-1"]);
+    assert_eq!(mlp("ntk", "sgd"), ["0", "0"]);
+    for optimizer in ["adam", "sgd", "muon"] {
+        assert_eq!(mlp("mup", optimizer), ["0", "0"], "{optimizer}");
+    }
+    assert_eq!(predict("specs/resmlp.mup", "L=2,4", "complete-p", "adam"), ["0", "0"]);
+    assert_eq!(predict("specs/gpt2.mup", "n=16,32", "sp", "adam"), [Value::Null, Value::Null]);
+}
+
 /// Every hyperparameter is varied, and changes the result.
 #[test]
 fn every_hyperparameter_can_be_varied() {

@@ -25,20 +25,22 @@ use crate::transfer::verdict::Limits;
 
 const EXAMPLES: &str = "\
 Examples:
-  mupc transfer mlp.mup --data digits                 SP against muP, Adam: does the best learning rate stay the best?
+  mupc transfer mlp.mup --data digits                 SP against muP, with Adam
   mupc transfer mlp.mup -p sp -p ntk -p mup -o sgd -o adam --seeds 5
   mupc transfer resmlp.mup -p sp -p depth-mup --over L=2..32 --set n=64
   mupc transfer mlp.mup -p mup --sweep init=2^-3..2^3 --lr 2^-6
-  mupc transfer mlp.mup --plan                        runs, operations, memory and time, before anything starts
+  mupc transfer mlp.mup --plan                        what it would cost
   mupc transfer mlp.mup --store runs.jsonl            every finished run is kept; --resume goes on
   mupc transfer mlp.mup --store 3.jsonl --shard 3/16  one of 16 shares of the work
   mupc transfer merge all.jsonl 1.jsonl 2.jsonl 3.jsonl
   mupc transfer mlp.mup --html report.html --csv runs.csv
 
-At the smallest size all parameterizations are one network; hyperparameters are what they are there. The best value of a curve is the lowest
-point of a parabola through the mean logarithms of the final training losses (the last tenth of the steps); drift is the slope of its logarithm
-against that of the size, in octaves per doubling; regret is the loss at the value that is best at the smallest size, over the loss at the own
-best value. Verdicts: transfers, does not transfer, undecided (with what would decide it). The definitions are in docs/transfer.md.
+At the smallest size all parameterizations are one network; hyperparameters are what they are there.
+The best value is the lowest point of a parabola through the mean logarithms of the final training
+losses (the last tenth of the steps). Drift is the slope of its logarithm against that of the size,
+in octaves per doubling. The cost is the loss at the value that is best at the smallest size, over
+the loss at the own best value, minus 1. Verdicts: transfers, does not transfer, undecided (with
+what would decide it). All definitions: docs/transfer.md.
 Exit status: 1 if a parameterization does not transfer; 2 if nothing could be run.";
 
 /// Arguments of `transfer`.
