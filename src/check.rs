@@ -5,10 +5,12 @@
 
 pub mod compare;
 pub mod fit;
+pub mod pilot;
 pub mod record;
 pub mod request;
 pub mod runs;
 pub mod setting;
+pub mod study;
 #[cfg(test)]
 mod tests;
 pub mod verdict;

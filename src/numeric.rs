@@ -28,6 +28,7 @@ pub mod picking;
 pub mod pointwise;
 pub mod program;
 pub mod real;
+pub mod rounding;
 pub mod rows;
 pub mod setting;
 pub mod spectral;

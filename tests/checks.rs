@@ -49,6 +49,59 @@ fn bad_input_is_refused_before_any_work() {
     }
 }
 
+/// Over depth: Depth-muP and CompleteP are flat, standard depth grows beyond every power, and both are measured so.
+#[test]
+fn depth() {
+    let check = |parameterization: &str| -> serde_json::Value {
+        let output = mupc(&[
+            "check",
+            "specs/resmlp.mup",
+            "-p",
+            parameterization,
+            "--over",
+            "L=2..32",
+            "--set",
+            "n=64",
+            "--steps",
+            "1,3",
+            "-f",
+            "json",
+            "-q",
+        ]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{parameterization}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let last = |record: &serde_json::Value, quantity: &str, step: u64| {
+        let findings = record["findings"].as_array().unwrap().iter();
+        let own =
+            |f: &&serde_json::Value| f["subject"] == "x" && f["quantity"] == quantity && f["step"] == step;
+        let found: Vec<_> = findings.filter(own).cloned().collect();
+        assert_eq!(found.len(), 1, "{quantity} {step}");
+        found[0].clone()
+    };
+    for parameterization in ["depth-mup", "complete-p"] {
+        let record = check(parameterization);
+        for (quantity, step) in [("value", 0), ("change", 1), ("change", 3)] {
+            let found = last(&record, quantity, step);
+            assert_eq!(
+                (&found["predicted"]["exponent"], &found["verdict"]),
+                (&"0".into(), &"agrees".into()),
+                "{parameterization} {quantity} {step}: {found}"
+            );
+        }
+    }
+    let found = last(&check("sp"), "value", 0);
+    assert_eq!((&found["predicted"]["kind"], &found["verdict"]), (&"beyond".into(), &"agrees".into()));
+    let output = mupc(&["check", "specs/resmlp.mup", "-p", "mup", "--over", "L=2..32", "-q"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && text.contains("-p depth-mup"), "{text}");
+}
+
 /// Nothing depends on how many runs go side by side.
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
@@ -72,4 +125,43 @@ fn the_page_stands_alone() {
     assert!(page.contains("<svg") && page.contains("fc2.weight") && page.contains("n^-1/2"));
     let elsewhere = ["<script", "<link", "src=", "@import", "href="];
     assert!(elsewhere.iter().all(|outside| !page.contains(outside)));
+}
+
+/// An interrupt leaves a report on what was done.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_a_partial_report() {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mupc"))
+        .args([
+            "check",
+            "specs/mlp.mup",
+            "-q",
+            "--lr",
+            "2^-10",
+            "--seeds",
+            "200",
+            "--over",
+            "n=64..1024",
+            "--threads",
+            "1",
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The handler is there once the process catches signal 2.
+    let catches = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
+        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 2 != 0)
+    };
+    while !catches() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let mut text = String::new();
+    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
+    assert!(text.contains("(interrupted: a part of the runs)"), "{text}");
+    assert!(matches!(child.wait().unwrap().code(), Some(1 | 2)));
 }

@@ -2,9 +2,13 @@
 
 mod common;
 
+#[path = "numeric/allocations.rs"]
+mod allocations;
 #[path = "numeric/differences.rs"]
 mod differences;
 #[path = "numeric/operations.rs"]
 mod operations;
+#[path = "numeric/optimizers.rs"]
+mod optimizers;
 #[path = "numeric/specs.rs"]
 mod specs;

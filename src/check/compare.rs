@@ -1,5 +1,7 @@
 //! Predictions beside measurements: the findings of a check.
 
+use std::cell::OnceCell;
+
 use super::record::{Alignment, Finding, Overall, Point, Predicted, Quantity, Record, Run, Verdict};
 use super::request::{Prepare, Request};
 use super::runs::Measured;
@@ -16,7 +18,7 @@ use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::analysis::analyze;
 use crate::size::change::Alignment as Convention;
-use crate::size::realized::reason::{Subject, excuses};
+use crate::size::realized::reason::{Excuses, Subject, excuses};
 use crate::size::realized::{Moment as Predictions, Realized, Regime, realize};
 
 /// A change below this share of the tensor itself is rounding.
@@ -29,10 +31,12 @@ struct Comparison<'a, 'g> {
     prepared: &'a Prepare,
     found: &'a Parameterization,
     /// The prediction.
-    realized: Realized,
+    realized: &'a Realized,
     /// The prediction for small steps, which a stable network with a small rate may still follow.
-    small: Realized,
+    small: &'a Realized,
     runs: &'a [Measured],
+    /// Why bounds are not attained.
+    excuses: OnceCell<Excuses<'a, 'g>>,
 }
 
 /// Which size of a moment.
@@ -73,7 +77,9 @@ pub fn compare(
     let last = request.course.steps.iter().copied().max().unwrap_or(0);
     let of = |regime| realize(calculus, found.abc.clone(), found.plan.clone(), last, regime);
     let (realized, small) = (of(regime(calculus, found)), of(Regime::Small));
-    let comparison = Comparison { calculus, request, prepared, found, realized, small, runs };
+    let (realized, small) = (&realized, &small);
+    let excuses = OnceCell::new();
+    let comparison = Comparison { calculus, request, prepared, found, realized, small, runs, excuses };
     let mut findings = comparison.of_params();
     findings.extend(tensors(calculus).flat_map(|id| comparison.of_tensor(id)));
     findings.sort_by_key(Finding::causal_order);
@@ -138,13 +144,14 @@ impl Comparison<'_, '_> {
         Symbol(self.request.symbol as u16)
     }
 
-    /// Sizes by value and seed; a run that did not come so far has none.
+    /// Sizes by value and seed: infinite if the run did not come so far, no number if few entries carry it.
     fn sizes(&self, step: usize, of: impl Fn(&Moment, usize) -> Option<f64>) -> Vec<Point> {
         let point = |place: usize| {
             let runs = self.runs.iter().filter(|run| run.place == place);
-            let size = |run: &Measured| match run.moments.iter().find(|(at, _)| *at == step) {
-                Some((_, moment)) => of(moment, place).unwrap_or(f64::NAN),
-                None => f64::NAN,
+            let size = |run: &Measured| {
+                let moment = run.moments.iter().find(|(at, _)| *at == step);
+                let size = moment.map_or(f64::INFINITY, |(_, moment)| of(moment, place).unwrap_or(f64::NAN));
+                if run.diverged_at.is_some() && !size.is_finite() { f64::INFINITY } else { size }
             };
             Point::new(self.prepared.networks[place].value, runs.map(size).collect())
         };
@@ -185,6 +192,15 @@ impl Comparison<'_, '_> {
                 in_words(&early)
             ));
         }
+        if self.is_rounding(order, quantity) && judged.verdict != Verdict::Agrees {
+            judged.verdict = Verdict::Unmeasured;
+            judged.reason = Some("moved by what rounding leaves of a gradient that is zero".to_string());
+        }
+        if judged.verdict == Verdict::Above && quantity.is_backward() && self.logits_explode() {
+            judged.verdict = Verdict::Unmeasured;
+            judged.reason =
+                Some("explosion: the logits grow from the start, until the loss is saturated".to_string());
+        }
         if judged.verdict == Verdict::Below {
             judged.reason = self.excuse(order, quantity, step).or(judged.reason);
         }
@@ -201,6 +217,36 @@ impl Comparison<'_, '_> {
         }
     }
 
+    /// Whether the logits are larger than Θ(1) at initialization: gradients start from a loss that counts on logits of Θ(1).
+    fn logits_explode(&self) -> bool {
+        let outputs = self.calculus.graph().outputs.iter();
+        outputs.map(|output| &self.realized.initial[output.index()]).any(|size| *size > Size::one())
+    }
+
+    /// Whether a parameter moves by a gradient that is zero but for rounding, or this is what such a move does.
+    fn is_rounding(&self, order: usize, quantity: Quantity) -> bool {
+        let id = NodeId::new(order);
+        match quantity {
+            Quantity::EntryChange => {
+                self.calculus.graph().as_param(id).is_some_and(|param| self.is_unfelt(param))
+            }
+            Quantity::Update => {
+                let mut sites = self.calculus.shaped.sites.iter().filter(|site| site.node == id).peekable();
+                sites.peek().is_some() && sites.all(|site| self.is_unfelt(site.param))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the gradient of a parameter is zero or rounding at every moment of every run, and not always zero.
+    fn is_unfelt(&self, param: ParamId) -> bool {
+        let of = |sizes: &[Option<f64>]| sizes.get(param.index()).copied().flatten();
+        let pair = |moment: &Moment| of(&moment.entry_gradient).zip(of(&moment.entry_summands));
+        let moments = || self.runs.iter().flat_map(|run| &run.moments).filter_map(|(_, own)| pair(own));
+        let mut some = moments().filter(|(gradient, _)| *gradient > 0.0);
+        some.next().is_some() && moments().all(|(gradient, summands)| gradient <= ROUNDING * summands)
+    }
+
     /// Why a bound is not attained, where the calculus knows.
     fn excuse(&self, order: usize, quantity: Quantity, step: usize) -> Option<String> {
         let id = NodeId::new(order);
@@ -214,7 +260,7 @@ impl Comparison<'_, '_> {
             Quantity::EntryChange => Subject::Moved(self.calculus.graph().as_param(id)?),
             Quantity::Entries | Quantity::Epsilon => return None,
         };
-        let reason = excuses(self.calculus, &self.realized).of(subject, step)?;
+        let reason = self.excuses.get_or_init(|| excuses(self.calculus, self.realized)).of(subject, step)?;
         Some(format!("{}: {reason}", reason.name()))
     }
 
@@ -329,11 +375,23 @@ impl Comparison<'_, '_> {
         if gradient.is_zero() {
             return None;
         }
+        let gradients = self.sizes(0, |moment, _| moment.entry_gradient.get(at).copied().flatten());
         let series = self.sizes(0, |moment, place| {
             let epsilon = self.prepared.networks[place].setting.params[at].epsilon;
             moment.entry_gradient.get(at).copied().flatten().map(|gradient| epsilon / gradient)
         });
-        let judged = judge(&predicted, &series, &[]);
+        let mut judged = judge(&predicted, &series, &[]);
+        // The gradient may be below its bound; then eps is relatively larger, and nothing is refuted.
+        let bound = Size::from(&self.found.abc.params[at].multiplier).mul(&self.realized.fresh[id.index()]);
+        let small = judge(&self.predicted(&bound), &gradients, &[]).verdict == Verdict::Below;
+        if judged.verdict == Verdict::Above && small {
+            judged.verdict = Verdict::Below;
+            judged.reason = Some("the gradient is measured below its bound".to_string());
+        }
+        if self.is_unfelt(param) && judged.verdict != Verdict::Agrees {
+            judged.verdict = Verdict::Unmeasured;
+            judged.reason = Some("the gradient is zero but for rounding".to_string());
+        }
         let subject = self.calculus.graph().param(param).path.clone();
         Some(Finding {
             subject,

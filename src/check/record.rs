@@ -86,6 +86,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether the seeds scatter too much for an exponent: more of them may help.
+    pub fn is_blunt(&self) -> bool {
+        self.verdict == Verdict::Unmeasured && self.fit.is_some()
+    }
+
     /// Sorts causes before effects: by step; what flows forward in the order of the graph, then what flows backward in the opposite order.
     pub fn causal_order(&self) -> (usize, bool, usize, Quantity) {
         let backward = self.quantity.is_backward();

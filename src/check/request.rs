@@ -11,6 +11,7 @@ use crate::numeric::data::{BindError, Bound, Column, Source, bind};
 use crate::numeric::program::Program;
 use crate::numeric::setting::Setting;
 use crate::rational::Rational;
+use crate::size::analysis::Calculus;
 
 /// A check of one network under one parameterization.
 #[derive(Clone, Debug)]
@@ -105,6 +106,19 @@ impl Request {
         let mut values = self.base.clone();
         values[self.symbol] = Rational::integer(value);
         values
+    }
+
+    /// Starts prepared networks with the numbers that are now chosen.
+    pub fn set(
+        &self,
+        calculus: &Calculus,
+        found: &crate::parameterization::Parameterization,
+        prepared: &mut Prepare,
+    ) {
+        let Some(base) = prepared.networks.first().map(|network| network.values.clone()) else { return };
+        for network in &mut prepared.networks {
+            network.setting = Arc::new(setting(calculus, found, &base, &network.values, &self.chosen));
+        }
     }
 
     /// Builds every network and the batch.

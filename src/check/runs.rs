@@ -15,6 +15,9 @@ pub trait Watch: Sync {
     /// Seconds since some moment.
     fn seconds(&self) -> f64;
 
+    /// Runs are about to start: one per network and seed.
+    fn starts(&self, _prepared: &Prepare, _seeds: usize) {}
+
     /// A run has ended.
     fn finished(&self, _value: i64, _seed: u64) {}
 

@@ -134,11 +134,11 @@ fn zero_is_judged_by_the_floor() {
 
 #[test]
 fn divergence_is_a_result() {
-    let nan = [f64::NAN; 3];
-    let (agrees, reason) = verdict(&Predicted::Beyond, &[[1.0; 3], [9.0; 3], nan, nan, nan]);
+    let diverged = [f64::INFINITY; 3];
+    let (agrees, reason) = verdict(&Predicted::Beyond, &[[1.0; 3], [9.0; 3], diverged, diverged, diverged]);
     assert_eq!((agrees, reason.as_deref()), (Verdict::Agrees, Some("diverged at 256")));
-    assert_eq!(verdict(&predict(0.0), &[nan; 5]).0, Verdict::Unmeasured);
-    let sizes = [[1.0, 1.01, 0.99], [1.41, 1.42, 1.4], [2.0, 2.02, 1.98], [2.83, 2.8, 2.84], nan];
+    assert_eq!(verdict(&predict(0.0), &[diverged; 5]).0, Verdict::Unmeasured);
+    let sizes = [[1.0, 1.01, 0.99], [1.41, 1.42, 1.4], [2.0, 2.02, 1.98], [2.83, 2.8, 2.84], diverged];
     assert_eq!(verdict(&predict(0.5), &sizes).0, Verdict::Agrees);
     assert_eq!(verdict(&predict(0.0), &sizes).0, Verdict::Above);
 }
@@ -163,6 +163,19 @@ fn few_sizes_measure_nothing() {
     let judgement = judge(&predict(0.0), &scattered, &[]);
     assert_eq!(judgement.verdict, Verdict::Unmeasured);
     assert!(judgement.reason.unwrap().contains("scatter too much"));
+}
+
+/// Where few units cross a kink, smaller networks show what is left without them: no slope leads from one to the other.
+#[test]
+fn what_few_entries_carry_is_not_compared() {
+    let chance = [f64::NAN, f64::NAN, 3e-8];
+    let small = [3e-8, 3.1e-8, 2.9e-8];
+    let large = [6e-6, 6.2e-6, 5.8e-6];
+    let judged = judge(&predict(0.0), &points(&[64, 128, 256, 512], &[small, chance, large, large]), &[]);
+    assert_eq!(judged.verdict, Verdict::Agrees);
+    let judged = judge(&predict(0.0), &points(&[64, 128, 256, 512], &[small, small, chance, large]), &[]);
+    assert_eq!(judged.verdict, Verdict::Unmeasured);
+    assert!(judged.reason.unwrap().contains("few entries up to 256"));
 }
 
 #[test]

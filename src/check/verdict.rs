@@ -63,14 +63,16 @@ struct Sorted {
     zero: Vec<i64>,
     /// Values at which every finite seed is at the floor, but not all are zero.
     floored: Vec<i64>,
+    /// Values at which few entries carry the size of half of the seeds or more.
+    scarce: Vec<i64>,
     /// The first point all of whose seeds are above the floor.
     nonzero: Option<Point>,
 }
 
 impl Sorted {
     fn new(series: &[Point], floors: &[f64]) -> Sorted {
-        let (clear, diverged, shaken, zero, floored) = Default::default();
-        let mut sorted = Sorted { clear, diverged, shaken, zero, floored, nonzero: None };
+        let (clear, diverged, shaken, zero, floored, scarce) = Default::default();
+        let mut sorted = Sorted { clear, diverged, shaken, zero, floored, scarce, nonzero: None };
         for (at, point) in series.iter().enumerate() {
             sorted.add(point, floors.get(at).copied().unwrap_or(0.0));
         }
@@ -80,8 +82,15 @@ impl Sorted {
     fn add(&mut self, point: &Point, floor: f64) {
         let finite: Vec<f64> = point.seeds.iter().copied().filter(|size| size.is_finite()).collect();
         let clear: Vec<f64> = finite.iter().copied().filter(|size| *size > floor).collect();
-        if finite.len() < point.seeds.len() {
+        let chance = point.seeds.iter().filter(|size| size.is_nan()).count();
+        if finite.len() + chance < point.seeds.len() {
             self.shaken.push(point.value);
+        }
+        if 2 * chance >= point.seeds.len() && chance > 0 {
+            // What smaller networks show without those entries is something else.
+            self.scarce.push(point.value);
+            self.clear.clear();
+            return;
         }
         if clear.len() == point.seeds.len() && !clear.is_empty() && self.nonzero.is_none() {
             self.nonzero = Some(point.clone());
@@ -97,10 +106,13 @@ impl Sorted {
 
     /// Why there is no slope.
     fn obstacle(&self) -> String {
-        match (self.diverged.first(), self.floored.first()) {
-            (Some(value), _) => format!("diverged at {value} and beyond: a smaller learning rate may help"),
-            (None, Some(value)) => format!("at the floor of rounding from {value} on"),
-            (None, None) => "too few sizes for a slope and its interval".to_string(),
+        match (self.diverged.first(), self.scarce.last(), self.floored.first()) {
+            (Some(value), ..) => format!("diverged at {value} and beyond: a smaller learning rate may help"),
+            (None, Some(value), _) => format!(
+                "carried by a few entries up to {value} (few units cross a kink): wider networks or a larger rate may help"
+            ),
+            (None, None, Some(value)) => format!("at the floor of rounding from {value} on"),
+            (None, None, None) => "too few sizes for a slope and its interval".to_string(),
         }
     }
 }

@@ -8,10 +8,11 @@ pub use arguments::{CheckArguments, EXAMPLES};
 use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
 use super::files::{self, Spec};
-use crate::check::compare::{compare, restraint};
 use crate::check::record::Record;
 use crate::check::request::Request;
-use crate::check::runs::run_all;
+use crate::check::study::Study;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::rational::Rational;
 use crate::report::{check_html, check_text};
 use progress::Progress;
 
@@ -19,17 +20,13 @@ use progress::Progress;
 pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
     let spec = Spec::read(&args.spec, &[&args.rules.parameterization])?;
     let (network, source) = args.data.network(&spec)?;
-    let mut request: Request = args.request(&network, source)?;
-    let found = network.parameterize(request.question.clone())?;
-    if args.lr.is_none() {
-        request.chosen.learning_rate *= restraint(&network.calculus_for(&request.question), &request, &found);
-    }
-    let prepared = request.prepare(&network, &found).map_err(|error| Failure::new(error.to_string()))?;
-    let progress = Progress::start(&request, &prepared, args.quiet);
-    let runs = run_all(&request.course, &prepared, &progress);
-    let runs = runs.map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
-    let calculus = network.calculus_for(&request.question);
-    let mut record = compare(&calculus, &request, &prepared, &found, &runs);
+    let request = args.request(&network, source)?;
+    let found =
+        network.parameterize(request.question.clone()).map_err(|errors| depth_told(errors, &request))?;
+    let most_seeds = args.most_seeds();
+    let study = Study { network: &network, found: &found, request, own_rate: args.lr.is_some(), most_seeds };
+    let progress = Progress::new(args.quiet);
+    let mut record = study.record(&progress).map_err(|error| Failure::new(error.to_string()))?;
     record.seconds = progress.end();
     record.command = args.command();
     write_pictures(args, &record)?;
@@ -42,7 +39,25 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
         ),
         ReportFormat::Text => check_text::text(&record, args.all),
     };
-    Ok(Answer { status: Status::of(!record.is_refuted()), ..Answer::text(text) })
+    // What was interrupted may refute, but it cannot hold.
+    let status = match (record.is_refuted(), record.complete) {
+        (true, _) => Status::DoesNotHold,
+        (false, true) => Status::Holds,
+        (false, false) => Status::CouldNotRun,
+    };
+    Ok(Answer { status, ..Answer::text(text) })
+}
+
+/// With a word about depth where a number of repetitions grows and branches are added as they are.
+fn depth_told(mut errors: Diagnostics, request: &Request) -> Diagnostics {
+    if request.question.scheme.alpha == Some(Rational::ZERO) {
+        let told = |item: Diagnostic| {
+            item.note("a number of repetitions grows, and branches are added as they are (`--alpha 0`)")
+                .help("`-p depth-mup` and `-p complete-p` multiply them by L^-1/2 and L^-1")
+        };
+        errors.items = errors.items.into_iter().map(told).collect();
+    }
+    errors
 }
 
 /// Writes the pictures that were asked for.

@@ -61,7 +61,7 @@ impl DataArguments {
     /// What the user asks for, read.
     fn chosen(&self) -> Result<Option<Source>, Failure> {
         let Some(first) = self.data.first() else { return Ok(None) };
-        if let ([only], Some(source)) = (self.data.as_slice(), within(first)) {
+        if let ([_], Some(source)) = (self.data.as_slice(), within(first)) {
             return Ok(Some(source));
         }
         let (_, path) = named(first);

@@ -7,7 +7,7 @@ use super::{Step, TermLine, words};
 use crate::graph::{Graph, NodeId, Op};
 use crate::size::Size;
 use crate::size::analysis::{Calculus, Sizes};
-use crate::size::backward::When;
+use crate::size::backward::{Backward, When};
 use crate::size::term::{Quantity, Record, Rule, Term};
 
 /// A size that is to be explained.
@@ -88,6 +88,7 @@ impl<'a, 'g> Chain<'a, 'g> {
             When::Training => (&sizes.gradient, &sizes.reached),
         };
         let backward = self.calculus.backward(&sizes.abc, initial, reached, when);
+        let backward = Backward { first: &sizes.first, ..backward }.beginning_at(id);
         for (consumer, at) in self.graph().consumers(id) {
             backward.rule(consumer, at, table, &sizes.steps, record);
         }

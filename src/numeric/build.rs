@@ -104,6 +104,8 @@ impl<'a> Building<'a> {
         let program = Program {
             lengths: Vec::new(),
             gradients: Vec::new(),
+            places: Vec::new(),
+            place_lengths: Vec::new(),
             constants: Vec::new(),
             data: Vec::new(),
             weights: Vec::new(),

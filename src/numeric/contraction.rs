@@ -119,6 +119,11 @@ impl Contraction {
         }
     }
 
+    /// Whether it is made of matrix products.
+    pub fn is_matrices(&self) -> bool {
+        matches!(self.how, How::Matrices(_))
+    }
+
     /// out = factor * left * right, or out += ... .
     pub fn run<T: Real>(
         &self,

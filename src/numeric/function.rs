@@ -47,6 +47,7 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
 }
 
 /// log(1 + e^x) without overflow.
+#[inline(always)]
 fn softplus<T: Real>(x: T) -> T {
     let positive = if x < T::zero() { T::zero() } else { x };
     positive + (-x.abs()).exponential().ln_1p()

@@ -45,15 +45,14 @@ type Slices<'a, T> = SmallVec<[&'a [T]; 8]>;
 impl<T: Real> Machine<T> {
     /// Allocates all buffers, fills in constants and runs what runs once. Weights are zero.
     pub fn new(program: Arc<Program>) -> Machine<T> {
-        let buffers = |keep: &dyn Fn(Slot) -> bool| -> Vec<Vec<T>> {
-            let length = |slot: Slot| if keep(slot) { program.lengths[slot] } else { 0 };
-            (0..program.lengths.len()).map(|slot| vec![T::zero(); length(slot)]).collect()
+        let buffers = |lengths: &[usize]| -> Vec<Vec<T>> {
+            lengths.iter().map(|length| vec![T::zero(); *length]).collect()
         };
-        let mut values = buffers(&|_| true);
+        let mut values = buffers(&program.lengths);
         for (slot, numbers) in &program.constants {
             values[*slot] = numbers.iter().map(|number| T::of(*number)).collect();
         }
-        let gradients = buffers(&|slot| program.gradients[slot]);
+        let gradients = buffers(&program.place_lengths);
         let scratch = vec![T::zero(); program.scratch()];
         let mut machine = Machine { program, values, gradients, scratch, mask_seed: 0 };
         let program = Arc::clone(&machine.program);
@@ -103,7 +102,8 @@ impl<T: Real> Machine<T> {
         let program = Arc::clone(&self.program);
         let loss = &program.loss;
         let seed = T::of(loss.scale / self.values[loss.slot].len() as f64);
-        self.gradients[loss.slot].fill(seed);
+        let count = program.lengths[loss.slot];
+        self.gradients[program.places[loss.slot]][..count].fill(seed);
         let instructions = program.instructions.iter().rev().filter(|instruction| instruction.backward);
         instructions.for_each(|instruction| self.pull(instruction));
     }
@@ -120,12 +120,14 @@ impl<T: Real> Machine<T> {
 
     /// The gradient of the mean loss with respect to the numbers in a buffer; empty if nobody asks for it.
     pub fn gradient(&self, slot: Slot) -> &[T] {
-        &self.gradients[slot]
+        let length = if self.program.gradients[slot] { self.program.lengths[slot] } else { 0 };
+        &self.gradients[self.program.places[slot]][..length]
     }
 
     /// Weights with their gradients, to be trained.
     pub fn weight_and_gradient(&mut self, slot: Slot) -> (&mut [T], &[T]) {
-        (&mut self.values[slot], &self.gradients[slot])
+        let length = if self.program.gradients[slot] { self.program.lengths[slot] } else { 0 };
+        (&mut self.values[slot], &self.gradients[self.program.places[slot]][..length])
     }
 
     /// The numbers of a tensor as an array, without its factor `value.scale`.
@@ -153,7 +155,16 @@ impl<T: Real> Machine<T> {
 
     /// A copy of all gradients.
     pub fn gradient_snapshot(&self) -> Vec<Vec<T>> {
-        self.gradients.clone()
+        (0..self.values.len()).map(|slot| self.gradient(slot).to_vec()).collect()
+    }
+
+    /// Takes the place of a gradient out, to be written beside others.
+    fn take_place(&mut self, slot: Slot) -> Vec<T> {
+        std::mem::take(&mut self.gradients[self.program.places[slot]])
+    }
+
+    fn put_place(&mut self, slot: Slot, place: Vec<T>) {
+        self.gradients[self.program.places[slot]] = place;
     }
 
     fn execute(&mut self, instruction: &Instruction) {
@@ -178,18 +189,20 @@ impl<T: Real> Machine<T> {
     }
 
     fn pull(&mut self, instruction: &Instruction) {
-        let gradient = std::mem::take(&mut self.gradients[instruction.output]);
+        let place = self.take_place(instruction.output);
+        let gradient = &place[..self.program.lengths[instruction.output]];
         match &instruction.kernel {
-            Kernel::Chain(chain) => self.pull_chain(chain, instruction, &gradient),
+            Kernel::Chain(chain) => self.pull_chain(chain, instruction, gradient),
             _ => {
                 for (at, input) in instruction.inputs.iter().enumerate().filter(|(_, input)| input.gradient) {
-                    let mut into = std::mem::take(&mut self.gradients[input.slot]);
-                    self.pull_operand(instruction, at, &gradient, &mut into);
-                    self.gradients[input.slot] = into;
+                    let mut into = self.take_place(input.slot);
+                    let length = self.program.lengths[input.slot];
+                    self.pull_operand(instruction, at, gradient, &mut into[..length]);
+                    self.put_place(input.slot, into);
                 }
             }
         }
-        self.gradients[instruction.output] = gradient;
+        self.put_place(instruction.output, place);
     }
 
     fn pull_operand(&mut self, instruction: &Instruction, at: usize, gradient: &[T], into: &mut [T]) {
@@ -223,22 +236,26 @@ impl<T: Real> Machine<T> {
     }
 
     fn pull_chain(&mut self, chain: &super::pointwise::Chain, instruction: &Instruction, gradient: &[T]) {
-        let take = |input: &Input| input.gradient.then(|| std::mem::take(&mut self.gradients[input.slot]));
-        let mut taken: SmallVec<[Option<Vec<T>>; 8]> = instruction.inputs.iter().map(take).collect();
+        let mut taken: SmallVec<[Option<Vec<T>>; 8]> = SmallVec::new();
+        for input in &instruction.inputs {
+            taken.push(input.gradient.then(|| self.take_place(input.slot)));
+        }
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
         let mut into: SmallVec<[Option<&mut [T]>; 8]> = SmallVec::new();
-        for (input, own) in instruction.inputs.iter().zip(&mut taken) {
-            if let Some(own) = own.as_mut().filter(|_| input.fresh) {
-                own.fill(T::zero());
-            }
-            let own = own.as_mut().map(|own| &mut own[..]);
-            into.push(own);
+        for (input, place) in instruction.inputs.iter().zip(&mut taken) {
+            let own = place.as_mut().map(|place| &mut place[..self.program.lengths[input.slot]]);
+            into.push(own.map(|own| {
+                if input.fresh {
+                    own.fill(T::zero());
+                }
+                own
+            }));
         }
         chain.backward(&slices(&operands), gradient, &mut into, &mut self.scratch);
         drop(into);
-        for (input, own) in instruction.inputs.iter().zip(taken) {
-            if let Some(own) = own {
-                self.gradients[input.slot] = own;
+        for (input, place) in instruction.inputs.iter().zip(taken) {
+            if let Some(place) = place {
+                self.put_place(input.slot, place);
             }
         }
     }

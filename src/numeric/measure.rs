@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::machine::Machine;
 use super::program::{Kernel, Program, Slot, Trace};
 use super::real::Real;
+use super::rounding::floors;
 
 /// Sizes at one moment; `None` where a node has no such size.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Moment {
     pub entry_change: Vec<Option<f64>>,
     /// The gradient of the trained tensor's entries (without multiplier), per parameter: what eps is compared with.
     pub entry_gradient: Vec<Option<f64>>,
+    /// The sum without signs of what that gradient consists of ([`super::rounding`]), per parameter.
+    pub entry_summands: Vec<Option<f64>>,
     /// |dW x| / (|dW| |x|) per node that is a product with a weight: its growth with the fan-in is the alignment.
     pub alignment: Vec<Option<f64>>,
 }
@@ -139,7 +142,7 @@ impl<T: Real> Origin<T> {
             moved.add(at, 1.0 / scale, differences(now, then));
         }
         let params = self.of_params(machine);
-        let [entries, entry_change, entry_gradient] = params;
+        let [entries, entry_change, entry_gradient, entry_summands] = params;
         Moment {
             value: value.sizes(),
             change: change.sizes(),
@@ -148,19 +151,21 @@ impl<T: Real> Origin<T> {
             entries,
             entry_change,
             entry_gradient,
+            entry_summands,
             ..Moment::default()
         }
     }
 
-    fn of_params(&self, machine: &Machine<T>) -> [Vec<Option<f64>>; 3] {
-        let mut sums = [0, 1, 2].map(|_| Sums::new(self.params));
-        for weight in &machine.program.weights {
+    fn of_params(&self, machine: &Machine<T>) -> [Vec<Option<f64>>; 4] {
+        let mut sums = [0, 1, 2, 3].map(|_| Sums::new(self.params));
+        for (weight, summands) in machine.program.weights.iter().zip(floors(machine)) {
             let (at, slot) = (weight.param.index(), weight.slot);
             let scale = scale_of(&machine.program, slot);
             let (now, then) = (machine.values(slot), &self.values[slot]);
             sums[0].add(at, scale, now.iter().map(|entry| entry.double()));
             sums[1].add(at, scale, differences(now, then));
             sums[2].add(at, 1.0, machine.gradient(slot).iter().map(|entry| entry.double()));
+            sums[3].add(at, 1.0, std::iter::once(summands));
         }
         sums.map(Sums::sizes)
     }

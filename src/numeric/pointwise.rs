@@ -3,9 +3,11 @@
 //! A chain takes its first operand through a row of links. The backward pass does not keep what stood between the links: it computes it
 //! again, a tile at a time, in the cache.
 
+use pulp::NullaryFnOnce;
 use smallvec::SmallVec;
 
 use super::function::{slope, value};
+use super::linear::total;
 use super::real::Real;
 use crate::graph::Func;
 
@@ -54,41 +56,6 @@ pub enum Link {
 pub struct Chain {
     /// The links.
     pub links: SmallVec<[Link; 4]>,
-}
-
-/// A forward pass that is compiled where it is dispatched; a closure of this length would be compiled apart, for the oldest machine.
-struct Forward<'a, T> {
-    chain: &'a Chain,
-    operands: &'a [&'a [T]],
-    out: &'a mut [T],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> pulp::NullaryFnOnce for Forward<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.forward_tiles(self.operands, self.out, self.scratch);
-    }
-}
-
-/// The same backward.
-struct Backward<'a, 'o, T> {
-    chain: &'a Chain,
-    operands: &'a [&'a [T]],
-    gradient: &'a [T],
-    into: &'a mut [Option<&'o mut [T]>],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> pulp::NullaryFnOnce for Backward<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.backward_tiles(self.operands, self.gradient, self.into, self.scratch);
-    }
 }
 
 impl Link {
@@ -163,8 +130,9 @@ impl Chain {
                 pull(link, operands, (start, before), flow, into, loaded);
             }
             if let Some(first) = &mut into[0] {
-                let pairs = first[start..start + size].iter_mut().zip(&*flow);
-                pairs.for_each(|(into, flow)| *into += *flow);
+                for (into, flow) in first[start..start + size].iter_mut().zip(&*flow) {
+                    *into += *flow;
+                }
             }
         }
     }
@@ -192,6 +160,42 @@ impl Chain {
     }
 }
 
+/// A forward pass. A type of its own, because what is compiled for the vectors of the machine must be inlined there, which a closure need
+/// not be.
+struct Forward<'a, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    out: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.forward_tiles(self.operands, self.out, self.scratch);
+    }
+}
+
+/// A backward pass.
+struct Backward<'a, 'i, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    gradient: &'a [T],
+    into: &'a mut [Option<&'i mut [T]>],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for Backward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.backward_tiles(self.operands, self.gradient, self.into, self.scratch);
+    }
+}
+
 /// One link, in place.
 #[inline(always)]
 fn apply<T: Real>(link: &Link, operands: &[&[T]], start: usize, tile: &mut [T], loaded: &mut [T]) {
@@ -199,15 +203,21 @@ fn apply<T: Real>(link: &Link, operands: &[&[T]], start: usize, tile: &mut [T], 
         Link::Map(func) => map(func, tile),
         Link::Scale(factor) => {
             let factor = T::of(factor);
-            tile.iter_mut().for_each(|x| *x *= factor);
+            for x in tile {
+                *x *= factor;
+            }
         }
         Link::Add { operand, access, factor } => {
             let (other, factor) = (load(operands[operand], access, start, tile.len(), loaded), T::of(factor));
-            tile.iter_mut().zip(other).for_each(|(x, u)| *x += factor * *u);
+            for (x, u) in tile.iter_mut().zip(other) {
+                *x += factor * *u;
+            }
         }
         Link::Multiply { operand, access, factor } => {
             let (other, factor) = (load(operands[operand], access, start, tile.len(), loaded), T::of(factor));
-            tile.iter_mut().zip(other).for_each(|(x, u)| *x = factor * *x * *u);
+            for (x, u) in tile.iter_mut().zip(other) {
+                *x = factor * *x * *u;
+            }
         }
     }
 }
@@ -226,21 +236,33 @@ fn pull<T: Real>(
         Link::Map(func) => slopes(func, before, flow),
         Link::Scale(factor) => {
             let factor = T::of(factor);
-            flow.iter_mut().for_each(|g| *g *= factor);
+            for g in flow {
+                *g *= factor;
+            }
         }
         Link::Add { operand, access, factor } => {
             if let Some(into) = &mut into[operand] {
                 let factor = T::of(factor);
-                spread(into, access, start, flow.len(), |at| factor * flow[at]);
+                let tile = &mut loaded[..flow.len()];
+                for (own, g) in tile.iter_mut().zip(&*flow) {
+                    *own = factor * *g;
+                }
+                spread(into, access, start, tile);
             }
         }
         Link::Multiply { operand, access, factor } => {
             let factor = T::of(factor);
             if let Some(into) = &mut into[operand] {
-                spread(into, access, start, flow.len(), |at| factor * flow[at] * before[at]);
+                let tile = &mut loaded[..flow.len()];
+                for (own, (g, x)) in tile.iter_mut().zip(flow.iter().zip(before)) {
+                    *own = factor * *g * *x;
+                }
+                spread(into, access, start, tile);
             }
             let other = load(operands[operand], access, start, flow.len(), loaded);
-            flow.iter_mut().zip(other).for_each(|(g, u)| *g = factor * *g * *u);
+            for (g, u) in flow.iter_mut().zip(other) {
+                *g = factor * *g * *u;
+            }
         }
     }
 }
@@ -284,17 +306,19 @@ fn run_at(access: Access, place: usize) -> (usize, usize) {
 
 /// Adds a tile to the entries it belongs to.
 #[inline(always)]
-fn spread<T: Real>(into: &mut [T], access: Access, start: usize, size: usize, entry: impl Fn(usize) -> T) {
+fn spread<T: Real>(into: &mut [T], access: Access, start: usize, tile: &[T]) {
     let mut done = 0;
-    while done < size {
+    while done < tile.len() {
         let (at, run) = run_at(access, start + done);
-        let run = run.min(size - done);
+        let run = run.min(tile.len() - done);
+        let from = &tile[done..done + run];
         match access.every {
             1 => {
-                let into = &mut into[at..at + run];
-                (0..run).for_each(|step| into[step] += entry(done + step));
+                for (into, own) in into[at..at + run].iter_mut().zip(from) {
+                    *into += *own;
+                }
             }
-            _ => into[at] += (0..run).map(|step| entry(done + step)).sum(),
+            _ => into[at] += total(from),
         }
         done += run;
     }
@@ -302,8 +326,8 @@ fn spread<T: Real>(into: &mut [T], access: Access, start: usize, size: usize, en
 
 /// One loop per function, so that each becomes vector instructions.
 macro_rules! per_function {
-    ($func:expr, $run:ident: $($name:ident),*) => {
-        match $func { $(Func::$name => $run(Func::$name)),* }
+    ($func:expr, $each:ident($argument:expr): $($name:ident)*) => {
+        match $func { $(Func::$name => $each(Func::$name, $argument)),* }
     };
 }
 
@@ -311,18 +335,20 @@ macro_rules! per_function {
 fn map<T: Real>(func: Func, tile: &mut [T]) {
     #[inline(always)]
     fn each<T: Real>(func: Func, tile: &mut [T]) {
-        tile.iter_mut().for_each(|x| *x = value(func, *x));
+        for x in tile {
+            *x = value(func, *x);
+        }
     }
-    let mut run = |func| each(func, tile);
-    per_function!(func, run: Relu, LeakyRelu, Gelu, Silu, Elu, Softplus, Tanh, Erf, Sigmoid, Sin, Cos, Exp, Log, Sqrt, Square, Recip, Abs);
+    per_function!(func, each(tile): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs);
 }
 
 #[inline(always)]
 fn slopes<T: Real>(func: Func, before: &[T], flow: &mut [T]) {
     #[inline(always)]
-    fn each<T: Real>(func: Func, before: &[T], flow: &mut [T]) {
-        flow.iter_mut().zip(before).for_each(|(g, x)| *g *= slope(func, *x, value(func, *x)));
+    fn each<T: Real>(func: Func, (before, flow): (&[T], &mut [T])) {
+        for (g, x) in flow.iter_mut().zip(before) {
+            *g *= slope(func, *x, value(func, *x));
+        }
     }
-    let mut run = |func| each(func, before, flow);
-    per_function!(func, run: Relu, LeakyRelu, Gelu, Silu, Elu, Softplus, Tanh, Erf, Sigmoid, Sin, Cos, Exp, Log, Sqrt, Square, Recip, Abs);
+    per_function!(func, each((before, flow)): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs);
 }

@@ -145,6 +145,10 @@ pub struct Program {
     pub lengths: Vec<usize>,
     /// Which buffers have gradients.
     pub gradients: Vec<bool>,
+    /// Where the gradient of every buffer lies. In a program made for training, gradients that are not needed at the same time share a place.
+    pub places: Vec<usize>,
+    /// Lengths of these places.
+    pub place_lengths: Vec<usize>,
     /// Buffers with given numbers.
     pub constants: Vec<(Slot, Vec<f64>)>,
     /// Buffers that data goes into.
@@ -189,8 +193,7 @@ impl Program {
 
     /// Numbers in all buffers and gradients.
     pub fn numbers(&self) -> usize {
-        let of = |(length, gradient): (&usize, &bool)| if *gradient { 2 * length } else { *length };
-        self.lengths.iter().zip(&self.gradients).map(of).sum::<usize>() + self.scratch()
+        self.lengths.iter().chain(&self.place_lengths).sum::<usize>() + self.scratch()
     }
 
     /// Numbers that instructions need while they run.

@@ -26,11 +26,13 @@ pub trait Real: Float + NumAssign + Sum + Debug + Default + Send + Sync + 'stati
     fn error_function(self) -> Self;
 
     /// The factor of (2 pi)^(-1/2) exp(-x^2/2), the density of a normal variable.
+    #[inline(always)]
     fn normal_density(self) -> Self {
         Self::of(0.398_942_280_401_432_7) * (Self::of(-0.5) * self * self).exponential()
     }
 
     /// 1 / (1 + e^-x).
+    #[inline(always)]
     fn logistic(self) -> Self {
         Self::one() / (Self::one() + (-self).exponential())
     }

@@ -1,6 +1,8 @@
 //! Operations along the last axis: softmax, normalizations, masks.
 
-use super::linear::{dot, total};
+use pulp::NullaryFnOnce;
+
+use super::linear::{dot, squares_about, total};
 use super::real::Real;
 
 /// Added to the mean square before its root is taken, so that rows of zeros stay zero. Far smaller than the 1e-5 of common
@@ -29,11 +31,50 @@ pub enum Along {
 
 /// The values of all rows.
 pub fn forward<T: Real>(along: Along, length: usize, input: &[T], out: &mut [T]) {
-    pulp::Arch::new().dispatch(|| {
-        for (row, (input, out)) in input.chunks_exact(length).zip(out.chunks_exact_mut(length)).enumerate() {
-            forward_row(along, row, input, out);
+    pulp::Arch::new().dispatch(Forward { along, length, input, out });
+}
+
+/// All rows forward: a type of its own, so that it is inlined where it is compiled for the vectors of the machine.
+struct Forward<'a, T> {
+    along: Along,
+    length: usize,
+    input: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact_mut(self.length));
+        for (row, (input, out)) in rows.enumerate() {
+            forward_row(self.along, row, input, out);
         }
-    });
+    }
+}
+
+/// All rows backward.
+struct Backward<'a, T> {
+    along: Along,
+    length: usize,
+    input: &'a [T],
+    out: &'a [T],
+    gradient: &'a [T],
+    into: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact(self.length));
+        let gradients = self.gradient.chunks_exact(self.length).zip(self.into.chunks_exact_mut(self.length));
+        for ((x, y), (dy, dx)) in rows.zip(gradients) {
+            backward_row(self.along, x, y, dy, dx);
+        }
+    }
 }
 
 #[inline(always)]
@@ -41,19 +82,29 @@ fn forward_row<T: Real>(along: Along, row: usize, x: &[T], y: &mut [T]) {
     match along {
         Along::Softmax => {
             let largest = largest(x);
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - largest).exponential());
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = (*x - largest).exponential();
+            }
             let share = T::one() / total(y);
-            y.iter_mut().for_each(|y| *y *= share);
+            for y in y {
+                *y *= share;
+            }
         }
         Along::LogSoftmax => {
             let largest = largest(x);
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - largest).exponential());
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = (*x - largest).exponential();
+            }
             let above = largest + total(y).ln();
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = *x - above);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = *x - above;
+            }
         }
         Along::Standardize | Along::Rms => {
             let (mean, scale) = moments(along, x);
-            y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - mean) * scale);
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = (*x - mean) * scale;
+            }
         }
         Along::TopK(count) => {
             let bound = nth_largest(x, count);
@@ -80,11 +131,7 @@ pub fn backward<T: Real>(
     gradient: &[T],
     into: &mut [T],
 ) {
-    pulp::Arch::new().dispatch(|| {
-        let rows = input.chunks_exact(length).zip(out.chunks_exact(length));
-        let gradients = gradient.chunks_exact(length).zip(into.chunks_exact_mut(length));
-        rows.zip(gradients).for_each(|((x, y), (dy, dx))| backward_row(along, x, y, dy, dx));
-    });
+    pulp::Arch::new().dispatch(Backward { along, length, input, out, gradient, into });
 }
 
 #[inline(always)]
@@ -92,20 +139,24 @@ fn backward_row<T: Real>(along: Along, x: &[T], y: &[T], dy: &[T], dx: &mut [T])
     match along {
         Along::Softmax => {
             let common = dot(dy, y);
-            dx.iter_mut().zip(y.iter().zip(dy)).for_each(|(dx, (y, dy))| *dx += *y * (*dy - common));
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx += *y * (*dy - common);
+            }
         }
         Along::LogSoftmax => {
             let sum = total(dy);
-            let pairs = y.iter().zip(dy);
-            dx.iter_mut().zip(pairs).for_each(|(dx, (y, dy))| *dx += *dy - y.exponential() * sum);
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx += *dy - y.exponential() * sum;
+            }
         }
         Along::Standardize | Along::Rms => {
             let (_, scale) = moments(along, x);
             let count = T::of(x.len() as f64);
             let mean = if along == Along::Rms { T::zero() } else { total(dy) / count };
             let shared = dot(dy, y) / count;
-            let pairs = y.iter().zip(dy);
-            dx.iter_mut().zip(pairs).for_each(|(dx, (y, dy))| *dx += scale * (*dy - mean - *y * shared));
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx += scale * (*dy - mean - *y * shared);
+            }
         }
         Along::TopK(_) | Along::Causal { .. } => {
             for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
@@ -122,13 +173,29 @@ fn backward_row<T: Real>(along: Along, x: &[T], y: &[T], dy: &[T], dx: &mut [T])
 fn moments<T: Real>(along: Along, x: &[T]) -> (T, T) {
     let count = T::of(x.len() as f64);
     let mean = if along == Along::Rms { T::zero() } else { total(x) / count };
-    let square = x.iter().map(|x| (*x - mean) * (*x - mean)).sum::<T>() / count;
+    let square = squares_about(x, mean) / count;
     (mean, T::one() / (square + T::of(SMALLEST)).sqrt())
 }
 
+/// The largest entry, in sixteen strands.
 #[inline(always)]
 fn largest<T: Real>(x: &[T]) -> T {
-    x.iter().fold(T::neg_infinity(), |largest, x| if *x > largest { *x } else { largest })
+    const STRANDS: usize = 16;
+    let mut strands = [T::neg_infinity(); STRANDS];
+    let chunks = x.chunks_exact(STRANDS);
+    let mut most = T::neg_infinity();
+    for x in chunks.remainder() {
+        most = if *x > most { *x } else { most };
+    }
+    for chunk in chunks {
+        for (strand, x) in strands.iter_mut().zip(chunk) {
+            *strand = if *x > *strand { *x } else { *strand };
+        }
+    }
+    for x in strands {
+        most = if x > most { x } else { most };
+    }
+    most
 }
 
 /// The entry that `count - 1` others are not smaller than.

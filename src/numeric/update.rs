@@ -13,6 +13,8 @@
 //! | LAMB | norm(w) / norm(u) u with Adam's u | You et al. 2019, arXiv 1904.00962 |
 //! | Muon, Shampoo, SOAP | see [`super::spectral`] | |
 
+use pulp::NullaryFnOnce;
+
 use super::linear::dot;
 use super::program::Weight;
 use super::real::Real;
@@ -94,32 +96,42 @@ impl<T: Real> Update<T> {
         let pass = self.pass(schedule);
         let clip = T::of(clip);
         match self.optimizer {
-            Optimizer::Sgd if self.first.is_empty() => sgd(pass, clip, weights, gradient),
+            Optimizer::Sgd if self.first.is_empty() => self.entries(Law::Sgd, pass, clip, weights, gradient),
             Optimizer::Sgd => {
-                momentum(pass, clip, T::of(self.memory.momentum), weights, gradient, &mut self.first)
+                let law = Law::Momentum(T::of(self.memory.momentum));
+                self.entries(law, pass, clip, weights, gradient);
             }
-            Optimizer::Adam | Optimizer::AdamW => {
-                adam(pass, clip, weights, gradient, &mut self.first, &mut self.second);
-            }
+            Optimizer::Adam | Optimizer::AdamW => self.entries(Law::Adam, pass, clip, weights, gradient),
             Optimizer::Adagrad => {
                 let sum = Pass { second: T::one(), ..pass };
-                scaled(sum, T::one(), clip, weights, gradient, &mut self.second);
+                self.entries(Law::Scaled(T::one()), sum, clip, weights, gradient);
             }
             Optimizer::RmsProp => {
-                scaled(pass, T::one() - pass.second, clip, weights, gradient, &mut self.second);
+                self.entries(Law::Scaled(T::one() - pass.second), pass, clip, weights, gradient);
             }
-            Optimizer::Lion => lion(pass, clip, weights, gradient, &mut self.first),
-            Optimizer::Sign => sign(pass, clip, weights, gradient),
+            Optimizer::Lion => self.entries(Law::Lion, pass, clip, weights, gradient),
+            Optimizer::Sign => self.entries(Law::Sign, pass, clip, weights, gradient),
             Optimizer::Adafactor => self.adafactor(pass, clip, weights, gradient),
             Optimizer::Lars => lars(pass, clip, weights, gradient),
             Optimizer::Lamb => self.lamb(pass, clip, weights, gradient),
-            _ => {
-                let step = self.spectral.as_mut().map(|own| own.direction(gradient, clip, pass.epsilon));
-                if let Some(step) = step {
-                    let steps = weights.iter_mut().zip(step);
-                    steps.for_each(|(w, u)| *w = pass.keep * *w - pass.rate * (*u + pass.pull * *w));
-                }
-            }
+            Optimizer::Muon
+            | Optimizer::MuonJordan
+            | Optimizer::MuonMoonlight
+            | Optimizer::Shampoo
+            | Optimizer::Soap => self.spectral(pass, clip, weights, gradient),
+        }
+    }
+
+    fn entries(&mut self, law: Law<T>, pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
+        let (first, second) = (&mut self.first[..], &mut self.second[..]);
+        pulp::Arch::new().dispatch(Entries { law, pass, clip, weights, gradient, first, second });
+    }
+
+    fn spectral(&mut self, pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
+        let Some(own) = &mut self.spectral else { return };
+        let step = own.direction(gradient, clip, pass.epsilon);
+        for (w, u) in weights.iter_mut().zip(step) {
+            *w = pass.keep * *w - pass.rate * (*u + pass.pull * *w);
         }
     }
 
@@ -190,35 +202,26 @@ pub fn rms<T: Real>(entries: &[T]) -> f64 {
     (squares / entries.len().max(1) as f64).sqrt()
 }
 
-fn sgd<T: Real>(pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
-    let (keep, rate) = (pass.keep - pass.rate * pass.pull, pass.rate * clip);
-    pulp::Arch::new().dispatch(|| {
-        weights.iter_mut().zip(gradient).for_each(|(w, g)| *w = keep * *w - rate * *g);
-    });
+/// The laws that look at one entry at a time.
+#[derive(Clone, Copy, Debug)]
+enum Law<T> {
+    /// Against the gradient.
+    Sgd,
+    /// Against what is remembered of the gradients.
+    Momentum(T),
+    /// The first moment over the root of the second.
+    Adam,
+    /// The gradient over the root of the second moment, of which the new square has this share.
+    Scaled(T),
+    /// The sign of the first moment.
+    Lion,
+    /// The sign of the gradient.
+    Sign,
 }
 
-fn momentum<T: Real>(pass: Pass<T>, clip: T, memory: T, weights: &mut [T], gradient: &[T], moment: &mut [T]) {
-    pulp::Arch::new().dispatch(|| {
-        for ((w, g), m) in weights.iter_mut().zip(gradient).zip(moment) {
-            *m = memory * *m + clip * *g + pass.pull * *w;
-            *w = pass.keep * *w - pass.rate * *m;
-        }
-    });
-}
-
-fn adam<T: Real>(
-    pass: Pass<T>,
-    clip: T,
-    weights: &mut [T],
-    gradient: &[T],
-    first: &mut [T],
-    second: &mut [T],
-) {
-    pulp::Arch::new().dispatch(AdamPass { pass, clip, weights, gradient, first, second });
-}
-
-/// One pass of Adam. A closure of this length is compiled apart, for the oldest machine; this is compiled where it is dispatched.
-struct AdamPass<'a, T> {
+/// One pass over the entries of a tensor. A type of its own, so that it is inlined where it is compiled for the vectors of the machine.
+struct Entries<'a, T> {
+    law: Law<T>,
     pass: Pass<T>,
     clip: T,
     weights: &'a mut [T],
@@ -227,33 +230,57 @@ struct AdamPass<'a, T> {
     second: &'a mut [T],
 }
 
-impl<T: Real> pulp::NullaryFnOnce for AdamPass<'_, T> {
+impl<T: Real> NullaryFnOnce for Entries<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let AdamPass { pass, clip, weights, gradient, first, second } = self;
-        let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
+        let Entries { law, pass, clip, weights, gradient, first, second } = self;
         let (fresh_first, fresh_second) = (T::one() - pass.first, T::one() - pass.second);
-        let moments = first.iter_mut().zip(second);
-        for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
-            let g = clip * *g + pass.pull * *w;
-            *m = pass.first * *m + fresh_first * g;
-            *v = pass.second * *v + fresh_second * g * g;
-            *w = pass.keep * *w - rate * *m / (root * v.sqrt() + pass.epsilon);
+        match law {
+            Law::Sgd => {
+                let (keep, rate) = (pass.keep - pass.rate * pass.pull, pass.rate * clip);
+                for (w, g) in weights.iter_mut().zip(gradient) {
+                    *w = keep * *w - rate * *g;
+                }
+            }
+            Law::Momentum(memory) => {
+                for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
+                    *m = memory * *m + clip * *g + pass.pull * *w;
+                    *w = pass.keep * *w - pass.rate * *m;
+                }
+            }
+            Law::Adam => {
+                let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
+                for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
+                    let g = clip * *g + pass.pull * *w;
+                    *m = pass.first * *m + fresh_first * g;
+                    *v = pass.second * *v + fresh_second * g * g;
+                    *w = pass.keep * *w - rate * *m / (root * v.sqrt() + pass.epsilon);
+                }
+            }
+            Law::Scaled(fresh) => {
+                for ((w, g), v) in weights.iter_mut().zip(gradient).zip(second) {
+                    let g = clip * *g + pass.pull * *w;
+                    *v = pass.second * *v + fresh * g * g;
+                    *w = pass.keep * *w - pass.rate * g / (v.sqrt() + pass.epsilon);
+                }
+            }
+            Law::Lion => {
+                for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
+                    let g = clip * *g + pass.pull * *w;
+                    let direction = sign_of(pass.first * *m + fresh_first * g);
+                    *m = pass.second * *m + fresh_second * g;
+                    *w = pass.keep * *w - pass.rate * direction;
+                }
+            }
+            Law::Sign => {
+                for (w, g) in weights.iter_mut().zip(gradient) {
+                    *w = pass.keep * *w - pass.rate * sign_of(clip * *g + pass.pull * *w);
+                }
+            }
         }
     }
-}
-
-/// Gradients over the root of their squares' sum or mean.
-fn scaled<T: Real>(pass: Pass<T>, fresh: T, clip: T, weights: &mut [T], gradient: &[T], second: &mut [T]) {
-    pulp::Arch::new().dispatch(|| {
-        for ((w, g), v) in weights.iter_mut().zip(gradient).zip(second) {
-            let g = clip * *g + pass.pull * *w;
-            *v = pass.second * *v + fresh * g * g;
-            *w = pass.keep * *w - pass.rate * g / (v.sqrt() + pass.epsilon);
-        }
-    });
 }
 
 /// The sign; 0 of 0.
@@ -266,24 +293,6 @@ fn sign_of<T: Real>(x: T) -> T {
     } else {
         x
     }
-}
-
-fn lion<T: Real>(pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T], moment: &mut [T]) {
-    pulp::Arch::new().dispatch(|| {
-        for ((w, g), m) in weights.iter_mut().zip(gradient).zip(moment) {
-            let g = clip * *g + pass.pull * *w;
-            let direction = sign_of(pass.first * *m + (T::one() - pass.first) * g);
-            *m = pass.second * *m + (T::one() - pass.second) * g;
-            *w = pass.keep * *w - pass.rate * direction;
-        }
-    });
-}
-
-fn sign<T: Real>(pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
-    pulp::Arch::new().dispatch(|| {
-        let pairs = weights.iter_mut().zip(gradient);
-        pairs.for_each(|(w, g)| *w = pass.keep * *w - pass.rate * sign_of(clip * *g + pass.pull * *w));
-    });
 }
 
 /// Along the gradient, as long as the weights.

@@ -25,7 +25,7 @@ pub fn maximal_update(calculus: &Calculus) -> Result<Abc, Failure> {
         calculus,
         abc: Abc::unit(calculus.graph().params.len()),
         demands: vec![None; calculus.shaped.sites.len()],
-        climbs: Climbs::new(calculus.graph()),
+        climbs: Climbs::new(calculus.graph(), &calculus.repetitions),
         once: Repetitions::none(calculus.graph()),
     };
     interpret(calculus.graph(), &mut sweep)?;

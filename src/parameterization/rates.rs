@@ -15,7 +15,7 @@ use crate::optimizer::step::StepLaw;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
-use crate::size::backward::{Steps, When, gradients, step};
+use crate::size::backward::{Backward, Steps, When, gradients, step};
 use crate::size::change::{self, Changes};
 use crate::size::forward::{self, Climbs, in_sum};
 use crate::size::term::{Largest, Quantity, coherent};
@@ -47,7 +47,7 @@ fn affordable(calculus: &Calculus, abc: &Abc, initial: &[Size], reached: &[Size]
     let one = || Afforded::both(Size::one());
     let seeds = graph.ids().map(|id| calculus.is_output[id.index()].then(one)).collect();
     let changes = Changes { so_far: Some(reached), ..calculus.changes(abc, initial, &nothing) };
-    let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph));
+    let (scratch, climbs) = (vec![Size::Zero; graph.len()], Climbs::new(graph, &calculus.repetitions));
     let mut sweep = Sweep { calculus, changes, scratch, climbs };
     backpropagate(graph, &mut sweep, seeds)
 }
@@ -92,6 +92,8 @@ impl Budget {
             return Err(Failure::Unsettled(Unsettled { node }));
         }
         let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
+        let first = calculus.first(abc);
+        let backward = Backward { first: &first, ..backward };
         budget.gradient = gradients(backward, Steps::Given(&budget.steps), calculus.seeds());
         Ok(budget)
     }
@@ -310,6 +312,8 @@ pub fn entry_gradients(calculus: &Calculus, abc: &Abc, laws: &[StepLaw], budget:
     }
     let steps = steps_of(calculus.graph(), abc, laws, &fresh);
     let backward = calculus.backward(abc, &budget.initial, &budget.reached, When::Training);
+    let first = calculus.first(abc);
+    let backward = Backward { first: &first, ..backward };
     let training = of_params(calculus.graph(), &gradients(backward, Steps::Given(&steps), calculus.seeds()));
     let own = |(id, fresh): (usize, Size)| {
         let gradient = if fresh.is_zero() { &training[id] } else { &fresh };
@@ -320,7 +324,8 @@ pub fn entry_gradients(calculus: &Calculus, abc: &Abc, laws: &[StepLaw], budget:
 
 /// The gradients of all tensors at initialization.
 pub fn fresh_gradients(calculus: &Calculus, abc: &Abc, initial: &[Size]) -> Vec<Size> {
-    let backward = calculus.backward(abc, initial, initial, When::Fresh);
+    let first = calculus.first(abc);
+    let backward = Backward { first: &first, ..calculus.backward(abc, initial, initial, When::Fresh) };
     let nothing = vec![Size::Zero; abc.params.len()];
     gradients(backward, Steps::Given(&nothing), calculus.seeds())
 }

@@ -17,9 +17,11 @@ use super::repetition::Repetitions;
 use super::target::{Bound, before_loss, bounds};
 use super::term::{self, Largest, Quantity};
 use crate::abc::Abc;
+use crate::dim::Symbol;
 use crate::graph::{Graph, NodeId, Op};
 use crate::optimizer::Plan;
 use crate::optimizer::step::{StepLaw, laws};
+use crate::rational::Rational;
 use crate::shape::Shaped;
 use crate::shape::stream::Streams;
 
@@ -83,6 +85,17 @@ impl<'g> Calculus<'g> {
         Calculus { convention, ..self }
     }
 
+    /// The same graph with blocks repeated as often as their symbols say, apart from those whose number grows: for sizes that are to be measured
+    /// at these values of the scale symbols.
+    pub fn at(mut self, values: &[Rational], growing: Symbol) -> Calculus<'g> {
+        let known = |block: &crate::graph::Block| {
+            Some(&block.count).filter(|count| count.powers.exponent(growing).is_zero())?.at(values)
+        };
+        let known = self.graph().blocks.iter().map(known).collect();
+        self.repetitions = self.repetitions.with_known(known);
+        self
+    }
+
     /// The pass of changes for given steps of the parameters.
     pub fn changes<'a>(&'a self, abc: &'a Abc, initial: &'a [Size], steps: &'a [Size]) -> Changes<'a, 'g> {
         Changes {
@@ -118,7 +131,18 @@ impl<'g> Calculus<'g> {
         when: When,
     ) -> Backward<'a, 'g> {
         let (repetitions, convention) = (&self.repetitions, self.convention);
-        Backward { shaped: &self.shaped, abc, initial, reached, repetitions, when, convention, motion: None }
+        Backward {
+            shaped: &self.shaped,
+            abc,
+            initial,
+            reached,
+            repetitions,
+            when,
+            convention,
+            motion: None,
+            first: &[],
+            beginning: None,
+        }
     }
 
     /// The graph.
@@ -148,6 +172,11 @@ impl<'g> Calculus<'g> {
             }
         }
         sizes
+    }
+
+    /// Values at initialization in the first repetition of blocks; empty if none is repeated.
+    pub fn first(&self, abc: &Abc) -> Vec<Size> {
+        forward::first(&self.forward(abc))
     }
 
     /// Where gradients start: at the loss, with size 1.
@@ -205,6 +234,8 @@ pub struct Sizes {
     pub laws: Rc<[StepLaw]>,
     /// |x_0|.
     pub initial: Vec<Size>,
+    /// |x_0| in the first repetition of blocks; empty if none is repeated.
+    pub first: Vec<Size>,
     /// The gradient at initialization.
     pub fresh: Vec<Size>,
     /// The gradient in training (a bound).
@@ -231,11 +262,13 @@ const ROUNDS: usize = 64;
 pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, plan: impl Into<Plan>) -> Sizes {
     let initial = calculus.initial(&abc);
     let nothing = vec![Size::Zero; calculus.graph().params.len()];
-    let backward = calculus.backward(&abc, &initial, &initial, When::Fresh);
+    let first = calculus.first(&abc);
+    let backward = Backward { first: &first, ..calculus.backward(&abc, &initial, &initial, When::Fresh) };
     let fresh = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut sizes = Sizes {
         laws: calculus.laws(&plan.into()).into(),
         own: Vec::new(),
+        first,
         fresh,
         gradient: vec![Size::Zero; initial.len()],
         change: vec![Size::Zero; initial.len()],
@@ -263,6 +296,7 @@ pub fn analyze(calculus: &Calculus, abc: Rc<Abc>, plan: impl Into<Plan>) -> Size
 fn first_order(calculus: &Calculus, sizes: &Sizes) -> Sizes {
     let nothing = vec![Size::Zero; sizes.steps.len()];
     let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.initial, When::Training);
+    let backward = Backward { first: &sizes.first, ..backward };
     let gradient = gradients(backward, Steps::Given(&nothing), calculus.seeds());
     let mut steps = nothing.clone();
     for id in calculus.graph().ids() {
@@ -299,6 +333,7 @@ pub(super) fn reached(initial: &[Size], change: &[Size]) -> Vec<Size> {
 fn round(calculus: &Calculus, sizes: &mut Sizes) -> bool {
     let mut steps = sizes.steps.clone();
     let backward = calculus.backward(&sizes.abc, &sizes.initial, &sizes.reached, When::Training);
+    let backward = Backward { first: &sizes.first, ..backward };
     let gradient = gradients(backward, Steps::Law(&sizes.laws, &mut steps), calculus.seeds());
     let changes = calculus.changes(&sizes.abc, &sizes.initial, &steps);
     let own = change::own(Changes { so_far: Some(&sizes.reached), ..changes });

@@ -48,6 +48,10 @@ pub struct Backward<'a, 'g> {
     pub convention: Convention,
     /// What has moved, where the change of the gradients is asked for and not the gradients.
     pub motion: Option<Motion<'a>>,
+    /// |x_0| in the first repetition of blocks; empty if that is not looked at.
+    pub first: &'a [Size],
+    /// The block that is now walked as its first repetition.
+    pub beginning: Option<BlockId>,
 }
 
 /// What changes gradients in training: G_t - G_0 obeys the rules of gradients in training, and besides, what a gradient is multiplied with on
@@ -183,9 +187,32 @@ impl Backward<'_, '_> {
 
     /// A normalization divides by what its input was before training moved it; by what it became, if it was zero.
     fn normalizer(&self, own: NodeId) -> Factor {
-        let initial = &self.initial[own.index()];
+        let initial = self.divisor(own);
         let size = if initial.is_zero() { &self.reached[own.index()] } else { initial };
         (Quantity::Normalizer, Size::one().div(size))
+    }
+
+    /// |x_0| of what a normalization divides: in the first repetition, while that is walked.
+    fn divisor(&self, own: NodeId) -> &Size {
+        let graph = self.shaped.graph;
+        let inside = |block: BlockId| graph.block(block).nodes.contains(&(own.index() as u32));
+        if self.beginning.is_some_and(inside) { &self.first[own.index()] } else { &self.initial[own.index()] }
+    }
+
+    /// The rules for the gradient of a node in the first repetition of its outermost block, if that differs from later ones.
+    pub fn beginning_at(mut self, id: NodeId) -> Self {
+        let blocks = (0..).map(BlockId).zip(&self.shaped.graph.blocks);
+        let mut around = blocks.filter(|(_, block)| block.nodes.contains(&(id.index() as u32)));
+        self.beginning = around.find(|(_, block)| self.starts_smaller(block)).map(|(id, _)| id);
+        self
+    }
+
+    /// Whether the streams of an outermost block enter smaller than they are later.
+    pub fn starts_smaller(&self, block: &Block) -> bool {
+        let smaller = |carry: usize| self.first[carry] < self.initial[carry];
+        !self.first.is_empty()
+            && block.parent.is_none()
+            && block.carried.iter().any(|carried| smaller(carried.carry.index()))
     }
 
     /// What an operation multiplies gradients with has changed: a factor of a product, a slope, a normalizer, a share.
@@ -212,7 +239,7 @@ impl Backward<'_, '_> {
                 terms.term(Rule::TurnedBackward, &[turn(slope), whole]);
             }
             Op::Normalize { .. } => {
-                let moved = turn(relative(&self.initial[own.index()]));
+                let moved = turn(relative(self.divisor(own)));
                 terms.term(Rule::TurnedBackward, &[moved, self.normalizer(own), whole]);
             }
             Op::Softmax { axis, log } => {
@@ -363,7 +390,7 @@ impl Steps<'_> {
 
 /// The gradient of every node.
 pub fn gradients(backward: Backward, steps: Steps, seeds: Vec<Size>) -> Vec<Size> {
-    let mut pass = Pass { climbs: Climbs::new(backward.shaped.graph), backward, steps };
+    let mut pass = Pass { climbs: Climbs::new(backward.shaped.graph, backward.repetitions), backward, steps };
     backpropagate(backward.shaped.graph, &mut pass, seeds)
 }
 
@@ -417,7 +444,17 @@ impl Adjoint for Pass<'_, '_, '_> {
     }
 
     fn repeat(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
-        self.climbs.take_back(id, block, gradients)
+        if self.backward.beginning == Some(id) {
+            self.backward.beginning = None;
+            return false;
+        }
+        if self.climbs.take_back(id, block, gradients) {
+            return true;
+        }
+        // The repetition that comes first is walked last, once: what is smaller there is divided by less.
+        let begins = self.backward.starts_smaller(block);
+        self.backward.beginning = begins.then_some(id);
+        begins
     }
 
     fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {

@@ -336,7 +336,7 @@ impl Semantics for Own<'_, '_> {
 
 /// D of every tensor.
 pub fn sizes(changes: Changes) -> Vec<Size> {
-    let mut walk = Walk { changes, climbs: Climbs::new(changes.shaped.graph) };
+    let mut walk = Walk { changes, climbs: Climbs::new(changes.shaped.graph, changes.repetitions) };
     let Ok(values) = interpret(changes.shaped.graph, &mut walk);
     values
 }

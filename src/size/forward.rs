@@ -196,14 +196,31 @@ fn range(shape: &[Dim]) -> Size {
 
 /// |x_0| of every tensor.
 pub fn sizes(forward: &Forward) -> Vec<Size> {
-    let mut walk = Walk { forward, climbs: Climbs::new(forward.shaped.graph) };
-    let Ok(values) = interpret(forward.shaped.graph, &mut walk);
-    values
+    both(forward).0
+}
+
+/// |x_0| in the first repetition of the outermost blocks, where streams may be smaller than later; elsewhere as it is. Empty if no block is
+/// repeated.
+pub fn first(forward: &Forward) -> Vec<Size> {
+    if forward.shaped.graph.blocks.is_empty() { Vec::new() } else { both(forward).1 }
+}
+
+fn both(forward: &Forward) -> (Vec<Size>, Vec<Size>) {
+    let graph = forward.shaped.graph;
+    let climbs = Climbs::new(graph, forward.repetitions);
+    let mut walk = Walk { forward, climbs, first: vec![None; graph.len()] };
+    let Ok(values) = interpret(graph, &mut walk);
+    let first =
+        walk.first.into_iter().zip(&values).map(|(first, value)| first.unwrap_or_else(|| value.clone()));
+    let first = first.collect();
+    (values, first)
 }
 
 struct Walk<'f, 'a, 'g> {
     forward: &'f Forward<'a, 'g>,
     climbs: Climbs,
+    /// What nodes of outermost blocks were when these had been walked for the first time.
+    first: Vec<Option<Size>>,
 }
 
 impl Semantics for Walk<'_, '_, '_> {
@@ -216,6 +233,11 @@ impl Semantics for Walk<'_, '_, '_> {
     }
 
     fn repeat(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
+        if block.parent.is_none() {
+            for at in block.nodes.clone().map(|at| at as usize) {
+                self.first[at].get_or_insert_with(|| values[at].clone());
+            }
+        }
         let rule =
             |carry: NodeId, values: &[Size]| Largest::of(|terms| self.forward.rule(carry, values, terms));
         self.climbs.take_round_by(id, block, values, rule)
@@ -233,6 +255,8 @@ pub struct Climbs {
     /// In all.
     total: Vec<u32>,
     nodes: Vec<Range<u32>>,
+    /// How often each block is repeated, where that is known.
+    counts: Vec<Option<Rational>>,
 }
 
 /// A stream that still grows after so many repetitions grows with every one.
@@ -240,9 +264,10 @@ const PATIENCE: u32 = 6;
 
 impl Climbs {
     /// No block has been walked yet.
-    pub fn new(graph: &Graph) -> Climbs {
+    pub fn new(graph: &Graph, repetitions: &Repetitions) -> Climbs {
         let nodes: Vec<_> = graph.blocks.iter().map(|block| block.nodes.clone()).collect();
-        Climbs { rounds: vec![0; nodes.len()], total: vec![0; nodes.len()], nodes }
+        let counts = repetitions.counts(graph);
+        Climbs { rounds: vec![0; nodes.len()], total: vec![0; nodes.len()], nodes, counts }
     }
 
     /// A carried stream never shrinks from one walk of its block to the next.
@@ -257,7 +282,7 @@ impl Climbs {
     /// is walked at most so often; a symbol's, until nothing grows any more or a stream is beyond every power.
     pub fn take_round(&mut self, id: BlockId, block: &Block, values: &mut [Size]) -> bool {
         let edges = block.carried.iter().map(|carried| (carried.next, carried.carry));
-        self.take(id, block, edges, values)
+        self.take(id, edges, values)
     }
 
     /// The same where a rule says what a stream is at the start of a repetition.
@@ -269,7 +294,7 @@ impl Climbs {
         rule: impl Fn(NodeId, &[Size]) -> Size,
     ) -> bool {
         let mut grew = false;
-        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+        for carried in block.carried.iter().filter(|_| !self.is_over(id)) {
             let size = rule(carried.carry, values);
             let known = &mut values[carried.carry.index()];
             if size > *known {
@@ -283,14 +308,14 @@ impl Climbs {
     /// The same for gradients, which go round the other way.
     pub fn take_back(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {
         let edges = block.carried.iter().map(|carried| (carried.carry, carried.next));
-        self.take(id, block, edges, gradients)
+        self.take(id, edges, gradients)
     }
 
     /// The dual, for what a stream can afford: what it can at the start of a repetition it can at the end of the one before. A stream that
     /// can afford less with every repetition can in the end afford nothing.
     pub fn take_least(&mut self, id: BlockId, block: &Block, afforded: &mut [Option<Size>]) -> bool {
         let mut fell = false;
-        for carried in block.carried.iter().filter(|_| !self.is_over(id, block)) {
+        for carried in block.carried.iter().filter(|_| !self.is_over(id)) {
             let Some(start) = afforded[carried.carry.index()].clone() else { continue };
             let end = &mut afforded[carried.next.index()];
             if end.as_ref().is_none_or(|end| start < *end) {
@@ -319,8 +344,7 @@ impl Climbs {
         sizes: &mut [Size],
     ) -> bool {
         let mut edges = block.carried.iter().map(&edge);
-        let again =
-            !self.is_over(id, block) && edges.any(|(from, to)| sizes[from.index()] > sizes[to.index()]);
+        let again = !self.is_over(id) && edges.any(|(from, to)| sizes[from.index()] > sizes[to.index()]);
         for (_, to) in block.carried.iter().map(edge).filter(|_| again) {
             sizes[to.index()] = Size::Beyond;
         }
@@ -330,12 +354,11 @@ impl Climbs {
     fn take(
         &mut self,
         id: BlockId,
-        block: &Block,
         edges: impl Iterator<Item = (NodeId, NodeId)>,
         sizes: &mut [Size],
     ) -> bool {
         let mut grew = false;
-        for (from, to) in edges.filter(|_| !self.is_over(id, block)) {
+        for (from, to) in edges.filter(|_| !self.is_over(id)) {
             let size = sizes[from.index()].clone();
             if size > sizes[to.index()] {
                 grew = true;
@@ -346,15 +369,14 @@ impl Climbs {
     }
 
     /// Walks a block again because of something else that went round, if it is repeated so often.
-    pub fn go_round(&mut self, id: BlockId, block: &Block) -> bool {
-        !self.is_over(id, block) && self.count(id, true)
+    pub fn go_round(&mut self, id: BlockId) -> bool {
+        !self.is_over(id) && self.count(id, true)
     }
 
     /// Whether a block has been walked as often as it is repeated.
-    fn is_over(&self, id: BlockId, block: &Block) -> bool {
-        let repetitions =
-            if block.count.is_finite() { block.count.coefficient } else { Rational::integer(i64::MAX) };
-        Rational::integer(i64::from(self.rounds[id.index()]) + 1) >= repetitions
+    fn is_over(&self, id: BlockId) -> bool {
+        let rounds = Rational::integer(i64::from(self.rounds[id.index()]) + 1);
+        self.counts[id.index()].is_some_and(|count| rounds >= count)
     }
 
     fn is_patient(&self, id: BlockId) -> bool {

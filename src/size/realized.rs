@@ -45,6 +45,8 @@ pub struct Realized {
     pub rate: Size,
     /// |x_0|, per node.
     pub initial: Vec<Size>,
+    /// The same in the first repetition of blocks; empty if none is repeated.
+    pub first: Vec<Size>,
     /// G_0, per node.
     pub fresh: Vec<Size>,
     /// After steps 1, 2, ...
@@ -116,14 +118,15 @@ pub fn realize(
     let abc = abc.into();
     let initial = calculus.initial(&abc);
     let params = calculus.graph().params.len();
-    let backward = calculus.backward(&abc, &initial, &initial, When::Fresh);
+    let first = calculus.first(&abc);
+    let backward = Backward { first: &first, ..calculus.backward(&abc, &initial, &initial, When::Fresh) };
     let fresh = gradients(backward, Steps::Given(&vec![Size::Zero; params]), calculus.seeds());
     let rate = match regime {
         Regime::Finite => Size::one(),
         Regime::Small => Size::Power(Monomial::power(Symbol::INVERSE_RATE, Rational::integer(-1))),
     };
     let laws = calculus.laws(&plan.into());
-    let mut realized = Realized { abc, laws, rate, initial, fresh, steps: Vec::new() };
+    let mut realized = Realized { abc, laws, rate, initial, first, fresh, steps: Vec::new() };
     realized.steps = moments(calculus, &realized, Reading::Largest, steps);
     realized
 }
@@ -198,10 +201,10 @@ impl Run<'_, '_> {
 
     /// The pass of changes of gradients.
     fn moving<'a>(&'a self, change: &'a [Size], reached: &'a [Size]) -> Backward<'a, 'a> {
-        let Realized { abc, initial, fresh, .. } = self.realized;
+        let Realized { abc, initial, first, fresh, .. } = self.realized;
         let first_order = self.reading == Reading::Least;
         let motion = Some(Motion { fresh, change, first_order, recoil: None });
-        Backward { motion, ..self.calculus.backward(abc, initial, reached, When::Training) }
+        Backward { motion, first, ..self.calculus.backward(abc, initial, reached, When::Training) }
     }
 
     /// How far parameters are from where they started: as far as before, or by the step that the gradient now makes.

@@ -11,6 +11,7 @@ use super::Size;
 use super::term::{coherent, random};
 use crate::dim::Monomial;
 use crate::graph::{BlockId, Graph, NodeId, Op};
+use crate::rational::Rational;
 use crate::shape::Shaped;
 use crate::shape::stream::Streams;
 
@@ -32,12 +33,14 @@ pub struct Repetitions {
     pub times: Vec<SmallVec<[Times; 1]>>,
     /// Per block: whether all its branches are independent at initialization.
     independent: Vec<bool>,
+    /// Numbers of repetitions that are known although a scale symbol stands for them; empty if none is.
+    known: Vec<Option<Rational>>,
 }
 
 impl Repetitions {
     /// No repetition counts as growing.
     pub fn none(graph: &Graph) -> Repetitions {
-        Repetitions { streams: Streams::none(graph), times: Vec::new(), independent: Vec::new() }
+        Repetitions { streams: Streams::none(graph), times: Vec::new(), ..Repetitions::default() }
     }
 
     /// Counts the repetitions of given streams; `is_odd` says of a node whether it is odd in weights that are new in every repetition
@@ -52,7 +55,21 @@ impl Repetitions {
             blocks.iter().for_each(|block| independent[block.index()] &= odd(*block));
             times.push((0..blocks.len()).map(|level| product(graph, &blocks[level..], odd)).collect());
         }
-        Repetitions { streams, times, independent }
+        Repetitions { streams, times, independent, known: Vec::new() }
+    }
+
+    /// The same with known numbers of repetitions, by block.
+    pub fn with_known(self, known: Vec<Option<Rational>>) -> Repetitions {
+        Repetitions { known, ..self }
+    }
+
+    /// How often every block is repeated, where that is known: a number in the spec, or the number that a symbol stands for.
+    pub fn counts(&self, graph: &Graph) -> Vec<Option<Rational>> {
+        let count = |(at, block): (usize, &crate::graph::Block)| match block.count.is_finite() {
+            true => Some(block.count.coefficient),
+            false => self.known.get(at).copied().flatten(),
+        };
+        graph.blocks.iter().enumerate().map(count).collect()
     }
 
     /// How a branch adds up in the outermost stream that it feeds.

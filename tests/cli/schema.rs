@@ -187,3 +187,26 @@ fn the_reading_of_schemas_finds_misfits() {
     misfits(&schema, &schema, &table, "$", &mut found);
     assert_eq!(found.len(), 3, "{found:?}");
 }
+
+#[test]
+fn checks_fit_their_schema() {
+    let mut verdicts = std::collections::BTreeSet::new();
+    for (spec, extra) in [
+        ("specs/mlp.mup", &["-p", "mup", "--seeds", "2", "--over", "n=64..256"][..]),
+        (
+            "specs/mlp.mup",
+            &["-p", "sp", "--lr", "1", "--seeds", "2", "--over", "n=64..256", "--steps", "1,10"],
+        ),
+        ("specs/autoencoder.mup", &["-p", "mup", "-o", "sgd", "--seeds", "2", "--steps", "3"]),
+    ] {
+        let words = [&["check", spec, "-q", "-f", "json"], extra].concat();
+        let output = mupc(&words).output().unwrap();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        check("docs/check.schema.json", &record);
+        let findings = record["findings"].as_array().unwrap().iter();
+        verdicts.extend(findings.map(|own| own["verdict"].as_str().unwrap().to_string()));
+        let holds = record["verdict"]["above"] == 0;
+        assert_eq!(output.status.code(), Some(if holds { 0 } else { 1 }), "{spec} {extra:?}");
+    }
+    assert!(verdicts.len() >= 3, "{verdicts:?}");
+}

@@ -10,6 +10,8 @@ use mupc::numeric::initial::start;
 use mupc::numeric::machine::Machine;
 use mupc::numeric::program::Program;
 use mupc::{Named, Optimizer};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Relative errors above this fail.
 pub const TOLERANCE: f64 = 1e-6;
@@ -63,6 +65,50 @@ pub fn worst(mut machine: Machine<f64>) -> (f64, String) {
         }
     }
     worst
+}
+
+/// The largest relative error over one direction per weight: all of its entries move by plus or minus the same. A whole network costs a few
+/// evaluations per weight.
+pub fn worst_along(mut machine: Machine<f64>) -> (f64, String) {
+    let loss = machine.forward();
+    machine.backward();
+    let slots: Vec<usize> = machine.program.weights.iter().map(|weight| weight.slot).collect();
+    let gradients: Vec<Vec<f64>> = slots.iter().map(|slot| machine.gradient(*slot).to_vec()).collect();
+    let mut worst = (0.0, String::new());
+    for (slot, gradient) in slots.iter().zip(&gradients).filter(|(_, gradient)| !gradient.is_empty()) {
+        let mut numbers = ChaCha8Rng::seed_from_u64(*slot as u64);
+        let signs: Vec<f64> =
+            gradient.iter().map(|_| if numbers.next_u32() % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let slope: f64 = gradient.iter().zip(&signs).map(|(g, sign)| g * sign).sum();
+        let size = gradient.iter().map(|g| g * g).sum::<f64>().sqrt().max(1e-7);
+        let mut error = f64::INFINITY;
+        for step in [1e-3, 1e-4, 1e-5, 1e-6, 1e-7] {
+            let found = difference_along(&mut machine, *slot, &signs, step);
+            // A dozen units in the last place of a loss, divided by the step, are rounding.
+            let rounding = 12.0 * f64::EPSILON * loss.abs().max(1.0) / step;
+            error = (((found - slope).abs() - rounding).max(0.0) / size.max(slope.abs())).min(error);
+            if error < TOLERANCE {
+                break;
+            }
+        }
+        if error.is_nan() || error > worst.0 {
+            worst = (error, format!("weight {slot} ({}): {slope}", gradient.len()));
+        }
+    }
+    worst
+}
+
+/// The fourth-order central difference along a direction.
+fn difference_along(machine: &mut Machine<f64>, slot: usize, direction: &[f64], step: f64) -> f64 {
+    let kept = machine.values(slot).to_vec();
+    let mut loss = |shift: f64| {
+        let moved = kept.iter().zip(direction).map(|(entry, own)| entry + shift * own);
+        machine.values_mut(slot).iter_mut().zip(moved).for_each(|(entry, moved)| *entry = moved);
+        machine.forward()
+    };
+    let slope = (8.0 * (loss(step) - loss(-step)) - (loss(2.0 * step) - loss(-2.0 * step))) / (12.0 * step);
+    machine.values_mut(slot).copy_from_slice(&kept);
+    slope
 }
 
 /// The fourth-order central difference.

@@ -48,13 +48,17 @@ pub struct CheckArguments {
     /// How many seeds, each an independent run per value.
     #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
+    /// As many seeds again, up to so many, while a prediction is refuted or 5 % of them scatter too much; twice `--seeds` if not given.
+    #[arg(long, value_name = "SEEDS", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub most_seeds: Option<u64>,
     /// After which steps to measure.
     #[arg(long, value_delimiter = ',', default_value = "1,3,10")]
     pub steps: Vec<usize>,
     /// Examples in the batch.
     #[arg(long, default_value = "32")]
     pub batch: usize,
-    /// The learning rate at the smallest value: `0.01` or `2^-7`.
+    /// The learning rate at the smallest value: `0.01` or `2^-7`. If not given: the largest power of two, up to a usual rate, at which no
+    /// tensor changes by more than a quarter of its size.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub lr: Option<f64>,
     /// The most memory for all runs together, in GB.
@@ -84,12 +88,21 @@ pub struct CheckArguments {
 /// them, and its size shows the power and nothing else.
 const QUIET: f64 = 0.25;
 
+/// What is added to the size of gradients at the smallest value: too little to slow down even the smallest gradients, whose size would then
+/// show in the steps.
+const NEGLIGIBLE: f64 = 1e-12;
+
 impl CheckArguments {
     /// The command that repeats the check.
     pub fn command(&self) -> String {
         let mut words: Vec<String> = std::env::args().skip(1).collect();
         words.insert(0, "mupc".to_string());
         words.join(" ")
+    }
+
+    /// How many seeds there may be in the end.
+    pub fn most_seeds(&self) -> usize {
+        self.most_seeds.unwrap_or(2 * self.seeds).max(self.seeds) as usize
     }
 
     /// What the check is to do.
@@ -109,6 +122,7 @@ impl CheckArguments {
         let chosen = Base {
             learning_rate: self.lr.unwrap_or_else(|| usual_rate(&question)),
             output_multiplier: QUIET,
+            epsilon: NEGLIGIBLE,
             ..Base::default()
         };
         Ok(Request {

@@ -1,32 +1,26 @@
 //! How far a check is: a bar on standard error, the time, and Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::check::request::{Prepare, Request};
+use crate::check::request::Prepare;
 use crate::check::runs::Watch;
 
 /// A bar whose length is the work: the time left is an estimate from the start.
 pub struct Progress {
     started: Instant,
     bar: ProgressBar,
-    work: Vec<(i64, u64)>,
+    work: Mutex<Vec<(i64, u64)>>,
     stopped: Arc<AtomicBool>,
 }
 
 impl Progress {
     /// Shows the bar where somebody sees it.
-    pub fn start(request: &Request, prepared: &Prepare, quiet: bool) -> Progress {
-        let work: Vec<(i64, u64)> = prepared
-            .networks
-            .iter()
-            .map(|network| (network.value, 1 + network.program.multiplications() as u64 / 1000))
-            .collect();
-        let whole = work.iter().map(|(_, work)| work).sum::<u64>() * request.course.seeds.len() as u64;
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(whole) };
+    pub fn new(quiet: bool) -> Progress {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let template = "{spinner} {wide_bar} {percent}% {msg} {elapsed} of about {duration}";
         bar.set_style(
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -39,7 +33,7 @@ impl Progress {
                 std::process::exit(130);
             }
         });
-        Progress { started: Instant::now(), bar, work, stopped }
+        Progress { started: Instant::now(), bar, work: Mutex::new(Vec::new()), stopped }
     }
 
     /// Takes the bar away; the seconds since the start.
@@ -54,8 +48,22 @@ impl Watch for Progress {
         self.started.elapsed().as_secs_f64()
     }
 
+    fn starts(&self, prepared: &Prepare, seeds: usize) {
+        let work: Vec<(i64, u64)> = prepared
+            .networks
+            .iter()
+            .map(|network| (network.value, 1 + network.program.multiplications() as u64 / 1000))
+            .collect();
+        self.bar.inc_length(work.iter().map(|(_, work)| work).sum::<u64>() * seeds as u64);
+        if let Ok(mut own) = self.work.lock() {
+            *own = work;
+        }
+    }
+
     fn finished(&self, value: i64, _seed: u64) {
-        let work = self.work.iter().find(|(own, _)| *own == value).map_or(1, |(_, work)| *work);
+        let found = self.work.lock().ok();
+        let work = found.and_then(|work| work.iter().find(|(own, _)| *own == value).map(|(_, work)| *work));
+        let work = work.unwrap_or(1);
         self.bar.inc(work);
         self.bar.set_message(value.to_string());
     }

@@ -23,6 +23,10 @@ impl Building<'_> {
             drop_unread(&mut program);
         }
         ask_for_gradients(&mut program);
+        match self.purpose {
+            Purpose::Training => share_places(&mut program),
+            Purpose::Observation => own_places(&mut program),
+        }
         Ok(program)
     }
 }
@@ -102,5 +106,54 @@ fn ask_for_gradients(program: &mut Program) {
     }
     for (slot, reached) in reached.into_iter().enumerate() {
         program.gradients[slot] &= reached;
+    }
+}
+
+/// Every gradient in a place of its own: all of them are looked at after a pass.
+fn own_places(program: &mut Program) {
+    let lengths = program.lengths.iter().zip(&program.gradients);
+    program.place_lengths = lengths.map(|(length, has)| if *has { *length } else { 0 }).collect();
+    program.places = (0..program.lengths.len()).collect();
+}
+
+/// Gives a gradient its place when it is first written, and takes it back when the operation that made the value has passed it on. Weights
+/// keep theirs for the optimizer.
+fn share_places(program: &mut Program) {
+    let mut kept = vec![false; program.lengths.len()];
+    program.weights.iter().for_each(|weight| kept[weight.slot] = true);
+    let mut room = Room { places: vec![0; program.lengths.len()], lengths: vec![0], free: Vec::new() };
+    room.take(program.loss.slot, program.lengths[program.loss.slot]);
+    for instruction in program.instructions.iter().rev().filter(|instruction| instruction.backward) {
+        for input in instruction.inputs.iter().filter(|input| input.gradient && input.fresh) {
+            room.take(input.slot, program.lengths[input.slot]);
+        }
+        if !kept[instruction.output] {
+            room.free.push(room.places[instruction.output]);
+        }
+    }
+    (program.places, program.place_lengths) = (room.places, room.lengths);
+}
+
+/// Places for gradients. The first one has no length: it is for buffers without.
+struct Room {
+    places: Vec<usize>,
+    lengths: Vec<usize>,
+    free: Vec<usize>,
+}
+
+impl Room {
+    /// The smallest free place that is long enough, else the longest one, lengthened, else a new one.
+    fn take(&mut self, slot: usize, length: usize) {
+        let fits = |place: &usize| {
+            let own = self.lengths[*place];
+            if own >= length { (0, own) } else { (1, usize::MAX - own) }
+        };
+        let best = (0..self.free.len()).min_by_key(|at| fits(&self.free[*at]));
+        let place = best.map(|at| self.free.swap_remove(at)).unwrap_or_else(|| {
+            self.lengths.push(0);
+            self.lengths.len() - 1
+        });
+        self.lengths[place] = self.lengths[place].max(length);
+        self.places[slot] = place;
     }
 }

@@ -26,7 +26,7 @@ pub fn gradient_changes(known: Known) -> Vec<Size> {
     let graph = known.backward.shaped.graph;
     let mut pass = Pass {
         known,
-        climbs: Climbs::new(graph),
+        climbs: Climbs::new(graph, known.backward.repetitions),
         work: vec![Size::Zero; graph.len()],
         shares: parts(&known.backward),
     };
@@ -125,7 +125,16 @@ impl Adjoint for Pass<'_, '_> {
             again |= work > *next;
             *next = std::mem::replace(next, Size::Zero).max(work);
         }
-        self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id, block))
+        if self.known.backward.beginning == Some(id) {
+            self.known.backward.beginning = None;
+            return false;
+        }
+        if self.climbs.take_back(id, block, gradients) || (again && self.climbs.go_round(id)) {
+            return true;
+        }
+        let begins = self.known.backward.starts_smaller(block);
+        self.known.backward.beginning = begins.then_some(id);
+        begins
     }
 
     fn settle(&mut self, id: BlockId, block: &Block, gradients: &mut [Size]) -> bool {

@@ -52,7 +52,12 @@ impl<'a, 'g> Known<'a, 'g> {
 pub fn changes(known: Known) -> (Vec<Size>, Vec<Size>) {
     let graph = known.changes.shaped.graph;
     let nothing = || vec![Size::Zero; graph.len()];
-    let mut walk = Walk { known, climbs: Climbs::new(graph), work: nothing(), own: nothing() };
+    let mut walk = Walk {
+        known,
+        climbs: Climbs::new(graph, known.changes.repetitions),
+        work: nothing(),
+        own: nothing(),
+    };
     let Ok(values) = interpret(graph, &mut walk);
     (values, walk.work)
 }
@@ -160,7 +165,7 @@ impl Semantics for Walk<'_, '_> {
         let moved = self.climbs.take_round_by(id, block, values, rule);
         let brought = |carry: NodeId| self.work(graph, carry) > self.work[carry.index()];
         let again = block.carried.iter().any(|carried| brought(carried.carry));
-        moved || (again && self.climbs.go_round(id, block))
+        moved || (again && self.climbs.go_round(id))
     }
 
     fn settle(&mut self, _: &Graph, id: BlockId, block: &Block, values: &mut [Size]) -> bool {

@@ -1,0 +1,215 @@
+//! One training step, forward, backward and Adam, as a share of what the machine allows: the flops of its matrix products at the machine's own rate
+//! of matrix products, plus 28 bytes per parameter (Adam reads and writes weight and two moments, and reads the gradient) at its own copy bandwidth. Rate and
+//! bandwidth are measured in the same run, everything on one thread.
+//!
+//! `cargo bench --bench step [-- mlp|gpt2|kinds|depth|batch]`
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mupc::check::setting::{Base, setting};
+use mupc::loader::NoFiles;
+use mupc::network::{Network, compile_with_lengths};
+use mupc::numeric::build::{Purpose, build};
+use mupc::numeric::data::{Column, Source, bind};
+use mupc::numeric::matrix::{Layout, multiply};
+use mupc::numeric::program::{Kernel, Program};
+use mupc::numeric::train::{Routine, Trainer};
+use mupc::optimizer::Optimizer;
+use mupc::parameterization::Named;
+use mupc::rational::Rational;
+
+/// Bytes that Adam moves per parameter.
+const ADAM: f64 = 28.0;
+/// How long one measurement may take.
+const PATIENCE: Duration = Duration::from_millis(600);
+
+/// What the machine can do on one thread.
+#[derive(Clone, Copy)]
+struct Roof {
+    /// Flops per second of matrix products.
+    flops: f64,
+    /// Bytes per second, read and written.
+    bytes: f64,
+}
+
+impl Roof {
+    fn measure() -> Roof {
+        let side = 1024;
+        let layout = Layout { offset: 0, row: side, column: 1 };
+        let (left, right) = (vec![1.0_f32; side * side], vec![0.5_f32; side * side]);
+        let mut out = vec![0.0_f32; side * side];
+        let product = shortest(|| {
+            multiply((side, side, side), (&mut out, layout), (&left, layout), (&right, layout), 1.0, false);
+            black_box(&out);
+        });
+        let from = vec![1.0_f32; 16 << 20];
+        let mut to = vec![0.0_f32; 16 << 20];
+        let copy = shortest(|| {
+            to.copy_from_slice(black_box(&from));
+            black_box(&to);
+        });
+        let flops = 2.0 * (side as f64).powi(3) / product;
+        Roof { flops, bytes: 2.0 * 4.0 * from.len() as f64 / copy }
+    }
+
+    /// Seconds of matrix products and of the optimizer.
+    fn bound(self, program: &Program) -> [f64; 2] {
+        let flops = 2.0 * program.multiplications() as f64;
+        [flops / self.flops, ADAM * program.weight_count() as f64 / self.bytes]
+    }
+}
+
+/// The shortest time, in seconds, of at least three.
+fn shortest(mut work: impl FnMut()) -> f64 {
+    let (started, mut best, mut runs) = (Instant::now(), f64::INFINITY, 0);
+    while runs < 3 || started.elapsed() < PATIENCE {
+        let start = Instant::now();
+        work();
+        best = best.min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    best
+}
+
+fn spec(name: &str, lengths: &[(&str, i64)]) -> Network {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs").join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let lengths: Vec<(String, i64)> =
+        lengths.iter().map(|(name, length)| (name.to_string(), *length)).collect();
+    compile_with_lengths(name, &text, &mut NoFiles, &[], &lengths).unwrap()
+}
+
+/// A network in training, with its batch.
+struct Case {
+    trainer: Trainer<f32>,
+    batch: Vec<Column>,
+}
+
+impl Case {
+    fn new(network: &Network, values: &[i64], batch: usize) -> Case {
+        let graph = &network.graph;
+        let calculus = network.calculus();
+        let found = network.parameterize((Named::Mup, Optimizer::Adam)).unwrap();
+        let values: Vec<Rational> = values.iter().map(|value| Rational::integer(*value)).collect();
+        let numbers =
+            setting(&calculus, &found, &values, &values, &Base { learning_rate: 1e-4, ..Base::default() });
+        let program = build(graph, &values, batch, &numbers, Purpose::Training).unwrap();
+        let bound = bind(&Source::Synthetic { seed: 1 }, graph, &values).unwrap();
+        let batch = bound.batch(&(0..batch).collect::<Vec<_>>());
+        let trainer = Trainer::new(Arc::new(program), &numbers, Routine::default(), 0);
+        Case { trainer, batch }
+    }
+
+    fn line(&mut self, label: &str, roof: Roof) {
+        let program = Arc::clone(&self.trainer.machine.program);
+        let step = shortest(|| {
+            black_box(self.trainer.step(&self.batch));
+        });
+        let evaluate = shortest(|| {
+            black_box(self.trainer.evaluate());
+        });
+        let [products, traffic] = roof.bound(&program);
+        let bytes = 4.0 * (program.numbers() + 2 * program.weight_count()) as f64;
+        println!(
+            "{label:<28}{:>10}{:>10.3}{:>10.3}{:>10.3}{:>10.3}{:>8.0} %{:>10.1}",
+            program.weight_count(),
+            1e3 * step,
+            1e3 * (step - evaluate),
+            1e3 * products,
+            1e3 * traffic,
+            100.0 * (products + traffic) / step,
+            bytes / 1e6
+        );
+    }
+}
+
+impl Case {
+    /// Where the forward pass spends its time, by kind of instruction.
+    fn kinds(&mut self) {
+        let program = Arc::clone(&self.trainer.machine.program);
+        let mut spent: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        for (at, instruction) in program.instructions.iter().enumerate().filter(|(_, own)| !own.once) {
+            let mut out = vec![0.0; program.lengths[instruction.output]];
+            let mut work = || self.trainer.machine.evaluate_with(at, &mut [], &mut out);
+            let seconds = (0..20).map(|_| seconds(&mut work)).fold(f64::INFINITY, f64::min);
+            let own = spent.entry(kind(&instruction.kernel)).or_default();
+            *own = (own.0 + 1, own.1 + seconds);
+        }
+        for (kind, (count, seconds)) in spent {
+            println!("    {kind:<24}{count:>4} instructions{:>10.3} ms", 1e3 * seconds);
+        }
+    }
+}
+
+fn seconds(work: &mut impl FnMut()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+fn kind(kernel: &Kernel) -> &'static str {
+    match kernel {
+        Kernel::Product(product) if product.forward.is_matrices() => "matrix products",
+        Kernel::Product(_) => "other products",
+        Kernel::Linear(_) => "sums, rearrangements",
+        Kernel::Chain(_) => "elementwise chains",
+        Kernel::Rows(..) => "softmax, normalizations",
+        Kernel::Lookup(_) => "lookups",
+        Kernel::Largest(_) => "largest entries",
+        Kernel::Dropout(..) => "dropout",
+    }
+}
+
+const PERCEPTRON: [(&str, i64); 1] = [("pixels", 64)];
+const TRANSFORMER: [(&str, i64); 4] = [("head", 32), ("seq", 64), ("vocab", 96), ("L", 2)];
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    let roof = Roof::measure();
+    println!(
+        "matrix products {:.1} Gflop/s, copy {:.1} GB/s, one thread",
+        roof.flops / 1e9,
+        roof.bytes / 1e9
+    );
+    println!(
+        "{:<28}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+        "network", "params", "step ms", "Adam ms", "products", "traffic", "share", "MB"
+    );
+    if wanted("mlp") {
+        let network = spec("mlp.mup", &PERCEPTRON);
+        for batch in [64, 256] {
+            for n in [64, 128, 256, 512, 1024, 2048] {
+                Case::new(&network, &[n], batch).line(&format!("mlp n = {n}, batch {batch}"), roof);
+            }
+        }
+    }
+    if wanted("gpt2") {
+        let network = spec("gpt2.mup", &TRANSFORMER);
+        for n in [64, 128, 256, 512, 1024] {
+            Case::new(&network, &[n, 2], 16).line(&format!("gpt2 n = {n}, batch 16"), roof);
+        }
+    }
+    if wanted("kinds") {
+        println!("forward pass of gpt2, n = 256, batch 16:");
+        Case::new(&spec("gpt2.mup", &TRANSFORMER), &[256, 2], 16).kinds();
+        println!("forward pass of mlp, n = 512, batch 64:");
+        Case::new(&spec("mlp.mup", &PERCEPTRON), &[512], 64).kinds();
+    }
+    if wanted("depth") {
+        for depth in [2, 4, 8, 16] {
+            let network = spec("resmlp.mup", &[]);
+            Case::new(&network, &[256, depth], 64).line(&format!("resmlp L = {depth}, n = 256"), roof);
+        }
+    }
+    if wanted("batch") {
+        let network = spec("mlp.mup", &PERCEPTRON);
+        for batch in [16, 32, 64, 128, 256, 512] {
+            Case::new(&network, &[512], batch).line(&format!("mlp batch {batch}, n = 512"), roof);
+        }
+    }
+}
