@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::check_text::{measured, predicted, set_up, verdict};
+use super::check_text::{HEAD, cells, set_up, verdict};
 use super::page::STYLE;
 use crate::check::record::{Finding, Predicted, Quantity, Record, Verdict};
 
@@ -108,19 +108,13 @@ pub fn html(record: &Record) -> String {
 }
 
 fn findings(out: &mut String, record: &Record) {
-    out.push_str("<h2>All findings</h2><div class=\"scroll\"><table><tr><th>verdict<th>tensor or parameter<th>what<th>step<th>predicted<th>measured<th>remark</tr>\n");
+    let head: String = HEAD.iter().map(|name| format!("<th>{name}")).collect();
+    let _ = writeln!(out, "<h2>All findings</h2><div class=\"scroll\"><table><tr><th>verdict{head}</tr>");
     for finding in &record.findings {
         let class = if finding.verdict == Verdict::Above { " class=\"above\"" } else { "" };
-        let cells = [
-            finding.verdict.name().to_string(),
-            finding.subject.clone(),
-            finding.quantity.name().to_string(),
-            finding.step.to_string(),
-            predicted(record, &finding.predicted),
-            measured(record, finding),
-            finding.reason.clone().unwrap_or_default(),
-        ];
-        let cells: String = cells.iter().map(|cell| format!("<td>{}", escaped(cell))).collect();
+        let verdict = [finding.verdict.name().to_string()];
+        let cells = verdict.into_iter().chain(cells(record, finding));
+        let cells: String = cells.map(|cell| format!("<td>{}", escaped(&cell))).collect();
         let _ = writeln!(out, "<tr{class}>{cells}</tr>");
     }
     out.push_str("</table></div>\n");

@@ -108,19 +108,27 @@ pub fn measured(record: &Record, finding: &Finding) -> String {
     }
 }
 
+/// What a row about a finding says.
+pub const HEAD: [&str; 6] = ["tensor or parameter", "what", "step", "predicted", "measured", "remark"];
+
+/// A row about a finding.
+pub fn cells(record: &Record, finding: &Finding) -> [String; 6] {
+    [
+        finding.subject.clone(),
+        finding.quantity.name().to_string(),
+        finding.step.to_string(),
+        predicted(record, &finding.predicted),
+        measured(record, finding),
+        finding.reason.clone().unwrap_or_default(),
+    ]
+}
+
 fn section<'r>(out: &mut String, title: &str, record: &Record, findings: impl Iterator<Item = &'r Finding>) {
-    let mut table = table(["tensor or parameter", "what", "step", "predicted", "measured", "remark"]);
+    let mut table = table(HEAD);
     let mut count = 0;
     for finding in findings {
         count += 1;
-        table.add_row([
-            finding.subject.clone(),
-            finding.quantity.name().to_string(),
-            finding.step.to_string(),
-            predicted(record, &finding.predicted),
-            measured(record, finding),
-            finding.reason.clone().unwrap_or_default(),
-        ]);
+        table.add_row(cells(record, finding));
     }
     if count > 0 {
         let _ = writeln!(out, "{title}: {count}\n{}\n", trimmed(&table));
