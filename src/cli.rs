@@ -12,8 +12,10 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+mod sizes;
 mod table;
 mod test;
+mod transfer;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Classify(args) => classify::run(args),
         Task::Compare(args) => compare::run(args),
         Task::Check(args) => check::run(args),
+        Task::Transfer(args) => transfer::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

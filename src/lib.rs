@@ -47,6 +47,7 @@ pub mod shape;
 pub mod size;
 pub mod source;
 pub mod syntax;
+pub mod transfer;
 
 pub use loader::Loader;
 pub use network::{Network, Question, compile, compile_with};

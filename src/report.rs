@@ -13,6 +13,8 @@ pub mod graph_svg;
 pub mod graph_text;
 mod layout;
 mod notation;
+mod page;
+pub mod plot;
 pub mod power;
 #[cfg(test)]
 mod samples;
@@ -25,5 +27,8 @@ pub mod table_text;
 pub mod test_text;
 #[cfg(test)]
 mod tests;
+pub mod transfer_csv;
+pub mod transfer_html;
+pub mod transfer_text;
 
 pub use annotations::Annotations;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -48,6 +48,10 @@ const ROOMS: [(&str, &[&str]); 22] = [
         ],
     ),
     (
+        "transfer",
+        &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
+    ),
+    (
         "report",
         &[
             "abc",
@@ -60,6 +64,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
             "shape",
             "size",
             "source",
+            "transfer",
         ],
     ),
     (
@@ -96,6 +101,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
             "size",
             "source",
             "syntax",
+            "transfer",
         ],
     ),
     ("main", &[]),

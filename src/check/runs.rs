@@ -70,13 +70,20 @@ pub struct Course {
 }
 
 /// Memory that runs share.
-struct Room {
+#[derive(Debug)]
+pub struct Room {
     free: Mutex<u64>,
     freed: Condvar,
 }
 
 impl Room {
-    fn take(&self, bytes: u64) {
+    /// So many bytes.
+    pub fn new(bytes: u64) -> Room {
+        Room { free: Mutex::new(bytes), freed: Condvar::new() }
+    }
+
+    /// Waits until there is room. More than there is at all would wait for ever: hold it against the whole first.
+    pub fn take(&self, bytes: u64) {
         let Ok(mut free) = self.free.lock() else { return };
         while *free < bytes {
             let Ok(next) = self.freed.wait(free) else { return };
@@ -85,7 +92,8 @@ impl Room {
         *free -= bytes;
     }
 
-    fn give(&self, bytes: u64) {
+    /// Gives back what was taken.
+    pub fn give(&self, bytes: u64) {
         if let Ok(mut free) = self.free.lock() {
             *free += bytes;
         }
@@ -103,7 +111,7 @@ pub fn run_all(
     watch: &dyn Watch,
 ) -> Result<Vec<Measured>, ThreadPoolBuildError> {
     let pool = ThreadPoolBuilder::new().num_threads(course.threads).build()?;
-    let room = Room { free: Mutex::new(course.memory), freed: Condvar::new() };
+    let room = Room::new(course.memory);
     let mut jobs: Vec<(usize, u64)> = (0..prepared.networks.len())
         .flat_map(|place| course.seeds.iter().map(move |seed| (place, *seed)))
         .collect();

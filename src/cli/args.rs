@@ -59,6 +59,8 @@ pub enum Task {
     /// Train the network at several sizes and hold every predicted exponent against what is measured; 1 if one is refuted.
     #[command(after_help = EXAMPLES)]
     Check(CheckArguments),
+    /// Find the best learning rate at several sizes: does that of the smallest stay the best? 1 if it does not.
+    Transfer(Box<super::transfer::TransferArguments>),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),
@@ -431,7 +433,7 @@ fn unknown(graph: &Graph, error: &NoScheme) -> Failure {
 
 /// Any name; the known ones are suggested.
 #[derive(Clone, Debug)]
-struct Suggested;
+pub(super) struct Suggested;
 
 impl TypedValueParser for Suggested {
     type Value = String;

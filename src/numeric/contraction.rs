@@ -84,6 +84,8 @@ impl Contraction {
         let [first, second] = plans;
         let (out_tensor, left_tensor, right_tensor) =
             if cost(&second) < cost(&first) { second } else { first };
+        let turned = is_thin((m, n, k), &out_tensor, &left_tensor, &right_tensor) && blocks.is_empty();
+        let out_tensor = if turned { turn(out, &rows, &columns, &out_tensor) } else { out_tensor };
         let moves = |axes: &Axes, tensor: &Tensor, size: usize| block_strides(axes, tensor, &blocks, size);
         let steps = [
             moves(out, &out_tensor, m * n),
@@ -191,6 +193,34 @@ fn tensor(axes: &Axes, blocks: &Group, rows: &Group, columns: &Group) -> Tensor 
         layout: Layout { offset: 0, row: width, column: 1 },
         packed: Some((size, Nest::new(nest, [0; 2]))),
     }
+}
+
+/// Whether a small batch meets a large weight whose sums lie side by side. The product would be written in the order of the weight's rows, so all of the weight
+/// would be transposed into the cache first; it is cheaper to write the product the other way round and transpose that.
+fn is_thin((m, n, k): (usize, usize, usize), out: &Tensor, left: &Tensor, right: &Tensor) -> bool {
+    /// A weight smaller than this is transposed in no time.
+    const LARGE: usize = 1 << 14;
+    let plain = out.packed.is_none() && left.packed.is_none() && right.packed.is_none();
+    let by_rows = out.layout.column == 1 && right.layout.row == 1 && right.layout.column > 1;
+    let by_columns = out.layout.row == 1 && left.layout.column == 1 && left.layout.row > 1;
+    plain && (by_rows && 2 * m <= n && n * k >= LARGE || by_columns && 2 * n <= m && m * k >= LARGE)
+}
+
+/// The result of a product in the other order, to be transposed afterwards.
+fn turn(axes: &Axes, rows: &Group, columns: &Group, tensor: &Tensor) -> Tensor {
+    let length = |group: &Group| group.iter().map(|(_, length)| length).product::<usize>();
+    let by_rows = tensor.layout.column == 1;
+    let (slow, fast) = if by_rows { (columns, rows) } else { (rows, columns) };
+    let order: Axes = slow.iter().chain(fast).copied().collect();
+    let strides_of =
+        |axes: &Axes| strides(&axes.iter().map(|(_, length)| *length).collect::<SmallVec<[usize; 6]>>());
+    let (own, turned) = (strides_of(axes), strides_of(&order));
+    let stride_of = |label: u8| axes.iter().position(|(other, _)| *other == label).map_or(0, |at| own[at]);
+    let nest =
+        order.iter().zip(&turned).map(|((label, length), stride)| (*length, [*stride, stride_of(*label)]));
+    let (row, column) = if by_rows { (1, length(rows)) } else { (length(columns), 1) };
+    let size = length(rows) * length(columns);
+    Tensor { layout: Layout { offset: 0, row, column }, packed: Some((size, Nest::new(nest, [0; 2]))) }
 }
 
 /// How far a tensor moves per step of each block axis.
@@ -335,6 +365,25 @@ mod tests {
             }
             plan.run(1.0, &a, &b, &mut result, accumulate, &mut vec![0.0; plan.scratch()]);
             prop_assert_eq!(result, expected);
+        }
+    }
+
+    /// A small batch and a large weight, in both orders of the operands: written the other way round and transposed.
+    #[test]
+    fn thin_products_are_products() {
+        let lengths = [8, 130, 150];
+        let [x, w, y]: [Axes; 3] = [&[0, 2][..], &[1, 2], &[0, 1]].map(|labels| axes(labels, &lengths));
+        for (left, right) in [(&x, &w), (&w, &x)] {
+            let plan = Contraction::new(left, right, &y);
+            assert!(plan.scratch() == 8 * 130, "{} numbers of scratch", plan.scratch());
+            let (a, b) = (entries(left, 1), entries(right, 2));
+            let expected = naive(left, right, &y, &a, &b);
+            for accumulate in [false, true] {
+                let mut result = vec![1.0; expected.len()];
+                plan.run(1.0, &a, &b, &mut result, accumulate, &mut vec![0.0; plan.scratch()]);
+                let one = if accumulate { 1.0 } else { 0.0 };
+                assert!(result.iter().zip(&expected).all(|(own, wanted)| *own == wanted + one));
+            }
         }
     }
 }

@@ -25,6 +25,32 @@ const HALVINGS: usize = 22;
 
 /// The largest power of the scale symbols that is stable as a learning rate for all parameters; 1 where nothing grows.
 pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Result<Monomial, NoLargestRate> {
+    largest_power(calculus, |rate| {
+        let mut abc = abc.clone();
+        abc.params.iter_mut().for_each(|scaling| scaling.learning_rate.clone_from(rate));
+        Some(is_stable(calculus, abc, plan))
+    })
+}
+
+/// The largest power of the scale symbols by which all learning rates can be multiplied while training stays stable: how the best factor in front
+/// of them must move; 1 where they are the largest stable ones.
+///
+/// # Errors
+/// If no factor is the largest: the initialization is unstable, or every factor is stable.
+pub fn largest_factor(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Result<Monomial, NoLargestRate> {
+    largest_power(calculus, |factor| {
+        let mut abc = abc.clone();
+        for scaling in &mut abc.params {
+            scaling.learning_rate = scaling.learning_rate.mul(factor)?;
+        }
+        Some(is_stable(calculus, abc, plan))
+    })
+}
+
+fn largest_power(
+    calculus: &Calculus,
+    holds: impl Fn(&Monomial) -> Option<bool>,
+) -> Result<Monomial, NoLargestRate> {
     let mut rate = Monomial::one();
     let count = calculus.graph().scales.len() as u16;
     for at in 0..count {
@@ -33,7 +59,7 @@ pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Resul
         let power = |exponent: Rational| rate.mul(&Monomial::power(Symbol(at), exponent));
         let stable = |exponent: Rational| {
             let tried = power(exponent).and_then(|rate| rate.mul(&small));
-            tried.is_some_and(|tried| is_stable(calculus, abc, plan, &tried))
+            tried.and_then(|tried| holds(&tried)).unwrap_or(false)
         };
         let exponent = match largest_stable(&stable) {
             Err(NoLargestRate::Every) if at > 0 => Err(NoLargestRate::None),
@@ -63,9 +89,7 @@ fn largest_stable(stable: &impl Fn(Rational) -> bool) -> Result<Rational, NoLarg
     simplest(low, high).filter(|exponent| stable(*exponent)).ok_or(NoLargestRate::None)
 }
 
-fn is_stable(calculus: &Calculus, abc: &Abc, plan: &Plan, rate: &Monomial) -> bool {
-    let mut abc = abc.clone();
-    abc.params.iter_mut().for_each(|scaling| scaling.learning_rate.clone_from(rate));
+fn is_stable(calculus: &Calculus, abc: Abc, plan: &Plan) -> bool {
     classify(calculus, &analyze(calculus, Rc::new(abc), plan.clone())).is_stable()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{GPT2, json, mupc};
+use super::{GPT2, MLP, json, mupc};
 
 const WORDS: [&str; 13] = [
     "$schema",
@@ -156,6 +156,23 @@ fn reports_of_tests_fit_their_schema() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     check("docs/test.schema.json", &report);
     assert_eq!((output.status.code(), &report["holds"]), (Some(1), &false.into()));
+}
+
+#[test]
+fn studies_of_transfer_fit_their_schema() {
+    let sweep = |extra: &[&str]| {
+        let words =
+            ["transfer", MLP, "--over", "n=8,16", "--steps", "10", "--seeds", "2", "-q", "-f", "json"];
+        let output = mupc(&[&words[..], extra].concat()).output().unwrap();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        check("docs/transfer.schema.json", &record);
+        record
+    };
+    sweep(&["-p", "sp", "-p", "mup", "-o", "adam", "-o", "sgd"]);
+    let lost = sweep(&["-p", "mup", "-o", "sgd", "--sweep", "lr=2^0..2^9", "--reach", "0", "--to-the-end"]);
+    assert!(lost["runs"].as_array().unwrap().iter().any(|run| run["loss"].is_null()));
+    let edge = sweep(&["-p", "mup", "--sweep", "lr=2^-18..2^-16", "--reach", "0", "--refine", "0"]);
+    assert!(edge["studies"][0]["curves"][0]["optimum"].is_null());
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! A study of transfer as pictures, and as one page that needs nothing else: no script, no font, no file beside it.
+
+use std::fmt::Write;
+
+use super::chart::{Chart, Panel, Point, Series, escaped};
+use super::page::STYLE;
+use super::transfer_text::{cost, drift, heading, number, set_up, wider};
+use crate::transfer::record::{Curve, Record, Study, Verdict};
+
+/// One chart per optimizer and hyperparameter, one panel per parameterization: a name for a file, and the picture.
+pub fn charts(record: &Record) -> Vec<(String, String)> {
+    let mut groups: Vec<(String, Vec<&Study>)> = Vec::new();
+    for study in &record.studies {
+        let name = format!("{}-{}", study.optimizer.replace(' ', ""), study.knob);
+        match groups.iter_mut().find(|(own, _)| *own == name) {
+            Some((_, studies)) => studies.push(study),
+            None => groups.push((name, vec![study])),
+        }
+    }
+    groups.into_iter().map(|(name, studies)| (format!("{name}.svg"), chart(record, &studies).svg())).collect()
+}
+
+fn chart(record: &Record, studies: &[&Study]) -> Chart {
+    let words = studies.first().map_or("", |study| study.knob.words());
+    let optimizer = studies.first().map_or("", |study| study.optimizer.as_str());
+    let highest = highest(record);
+    Chart {
+        title: format!("{}: final training loss against {words}, {optimizer}", record.network),
+        x_label: words.to_string(),
+        y_label: "loss".to_string(),
+        panels: studies
+            .iter()
+            .map(|study| Panel {
+                title: format!("{}: {}", study.parameterization, study.verdict.name()),
+                series: study.curves.iter().map(|curve| series(record, curve, highest)).collect(),
+            })
+            .collect(),
+    }
+}
+
+/// Losses above the largest one of a start say only that a run had no success: they are not drawn.
+fn highest(record: &Record) -> f64 {
+    record.runs.iter().filter_map(|run| run.initial).fold(0.0, f64::max)
+}
+
+fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
+    let usable = curve.points.iter().filter_map(|point| Some((point, point.mean?)));
+    let points = usable.filter(|(_, mean)| *mean > 0.0 && *mean <= highest).map(|(point, mean)| {
+        let seeds = || point.losses.iter().flatten().copied();
+        Point {
+            x: point.log2.exp2(),
+            y: mean,
+            low: seeds().fold(mean, f64::min),
+            high: seeds().fold(mean, f64::max).min(highest),
+        }
+    });
+    Series {
+        label: format!("{} = {}", record.symbol, curve.value),
+        points: points.collect(),
+        dashed: Vec::new(),
+        strong: false,
+        mark: curve.optimum.as_ref().map(|own| (own.log2.exp2(), own.loss)),
+    }
+}
+
+/// The page.
+pub fn html(record: &Record) -> String {
+    let failing = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
+    let class = if failing { "refuted" } else { "holds" };
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>Transfer: {0}</title><style>{STYLE}</style></head><body>\n\
+         <h1>Hyperparameter transfer: {0}</h1>\n<p class=\"verdict {class}\">{1}</p>\n<p class=\"set-up\">{2}</p>\n<p><code>{3}</code></p>\n",
+        escaped(&record.network),
+        escaped(&verdicts(record)),
+        escaped(&set_up(record)),
+        escaped(&record.command)
+    );
+    out.push_str(
+        "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
+         smallest to the largest seed, circles mark the best values. Where the circles stand above one another, the best value transfers; where they walk, it \
+         does not. Points where a run diverged, or was no better than at its start, are left out.</p>\n",
+    );
+    for (_, svg) in charts(record) {
+        let _ = writeln!(out, "<figure>{svg}</figure>");
+    }
+    record.studies.iter().for_each(|study| section(&mut out, record, study));
+    runs(&mut out, record);
+    out.push_str("</body></html>\n");
+    out
+}
+
+/// A line per study.
+fn verdicts(record: &Record) -> String {
+    let of = |study: &Study| format!("{}: {}", heading(study), study.verdict.name());
+    record.studies.iter().map(of).collect::<Vec<_>>().join("\n")
+}
+
+fn section(out: &mut String, record: &Record, study: &Study) {
+    let predicted = match (&study.predicted, &study.unpredicted) {
+        (Some(own), _) => format!("predicted {} per doubling", own.exponent),
+        (None, Some(why)) => format!("no prediction: {why}"),
+        (None, None) => String::new(),
+    };
+    let advice =
+        study.advice.as_ref().map(|own| format!(" What would decide it: {own}.")).unwrap_or_default();
+    let _ = write!(
+        out,
+        "<h2>{}</h2><p>{}: {}.{}</p><p>Drift per doubling, in octaves: {}; {}. {}.</p>\n\
+         <div class=\"scroll\"><table><tr><th>{}<th>best {}<th>interval<th>loss there<th>loss at the transferred value<th>cost<th>in noise</tr>\n",
+        escaped(&heading(study)),
+        study.verdict.name(),
+        escaped(&study.reason),
+        escaped(&advice),
+        drift(study),
+        escaped(&predicted),
+        wider(study),
+        escaped(&record.symbol),
+        study.knob
+    );
+    for curve in &study.curves {
+        let (best, interval, loss) = match &curve.optimum {
+            Some(own) => (
+                format!("2^{:.2}", own.log2),
+                format!("2^{:.2} to 2^{:.2}", own.low, own.high),
+                number(own.loss),
+            ),
+            None => (curve.obstacle.clone().unwrap_or_default(), String::new(), String::new()),
+        };
+        let regret = curve.regret.as_ref();
+        let cells = [
+            curve.value.to_string(),
+            best,
+            interval,
+            loss,
+            regret.and_then(|own| own.loss).map(number).unwrap_or_default(),
+            cost(regret),
+            regret.and_then(|own| own.in_noise).map(|own| format!("{own:+.1}")).unwrap_or_default(),
+        ];
+        let cells: String = cells.iter().map(|cell| format!("<td>{}", escaped(cell))).collect();
+        let _ = writeln!(out, "<tr>{cells}</tr>");
+    }
+    out.push_str("</table></div>\n");
+}
+
+fn runs(out: &mut String, record: &Record) {
+    let _ = writeln!(
+        out,
+        "<h2>All points</h2><div class=\"scroll\"><table><tr><th>parameterization<th>optimizer<th>varied<th>value<th>{}<th>mean loss<th>by seed</tr>",
+        escaped(&record.symbol)
+    );
+    for study in &record.studies {
+        for curve in &study.curves {
+            for point in &curve.points {
+                let seeds: Vec<String> =
+                    point.losses.iter().map(|loss| loss.map_or("diverged".to_string(), number)).collect();
+                let cells = [
+                    study.parameterization.clone(),
+                    study.optimizer.clone(),
+                    study.knob.to_string(),
+                    format!("2^{}", point.log2),
+                    curve.value.to_string(),
+                    point.mean.map_or("diverged".to_string(), number),
+                    seeds.join(", "),
+                ];
+                let cells: String = cells.iter().map(|cell| format!("<td>{}", escaped(cell))).collect();
+                let _ = writeln!(out, "<tr>{cells}</tr>");
+            }
+        }
+    }
+    out.push_str("</table></div>\n");
+}

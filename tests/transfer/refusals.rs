@@ -1,0 +1,71 @@
+//! Why nothing was run: where, and what to do.
+
+use super::{folder, mupc};
+
+fn refusal(arguments: &[&str]) -> String {
+    let output = mupc(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+    assert!(output.stdout.is_empty(), "{arguments:?} printed something");
+    text
+}
+
+#[test]
+fn bad_input_is_refused_before_any_work() {
+    let cases: [(&[&str], &str); 20] = [
+        (&["specs/mlp.mup", "--sweep", "lr=2^-5"], "a grid of 1 value"),
+        (&["specs/mlp.mup", "--sweep", "lr=2^-5..2^-4"], "give at least three"),
+        (&["specs/mlp.mup", "--sweep", "rate=2^-5..2^-2"], "`rate` is not a hyperparameter"),
+        (&["specs/mlp.mup", "--sweep", "lr=0.01..0.1"], "not a power of two"),
+        (&["specs/mlp.mup", "--sweep", "lr=2^-3..2^-7"], "give the smaller value first"),
+        (&["specs/mlp.mup", "--sweep", "lr=2^-7..2^-3/3"], "divided by 1, 2, 4, 8 or 16"),
+        (&["specs/mlp.mup", "--sweep", "batch=2^2..2^6/2"], "whole powers of two only"),
+        (&["specs/mlp.mup", "--sweep", "batch=2^-3..2^6"], "lies between 2^0 and 2^20"),
+        (&["specs/mlp.mup", "--over", "n=64"], "at least two values"),
+        (&["specs/mlp.mup", "--over", "k=64..128"], "`k` is not a scale symbol"),
+        (&["specs/gpt2.mup", "--over", "n=24..96"], "not a whole number"),
+        (&["specs/mlp.mup", "--memory", "0.000001"], "of `--memory`"),
+        (&["specs/mlp.mup", "--memory", "1000000000"], "more than this machine has"),
+        (&["specs/mlp.mup", "--data", "text"], "--data synthetic"),
+        (&["specs/mlp.mup", "-p", "mup", "-p", "mup"], "asked for twice"),
+        (&["specs/mlp.mup", "-p", "nup"], "did you mean"),
+        (&["specs/mlp.mup", "--shard", "0/4", "--store", "x.jsonl"], "not a share"),
+        (&["specs/mlp.mup", "--shard", "1/4"], "--store"),
+        (&["specs/mlp.mup", "--resume"], "--store"),
+        (&["specs/nowhere.mup"], "there is no such file"),
+    ];
+    for (arguments, message) in cases {
+        let text = refusal(&[&["transfer"], arguments, &["-q"]].concat());
+        assert!(text.contains(message), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn stores_that_cannot_be_joined_are_refused() {
+    let folder = folder("transfer-merge");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    std::fs::write(path("empty.jsonl"), "").unwrap();
+    std::fs::write(path("there.jsonl"), "").unwrap();
+    let merge = |into: &str, from: &str| refusal(&["transfer", "merge", &path(into), &path(from)]);
+    assert!(merge("into.jsonl", "nowhere.jsonl").contains("there is no such file"));
+    assert!(merge("into.jsonl", "empty.jsonl").contains("all of these stores are empty"));
+    assert!(merge("there.jsonl", "empty.jsonl").contains("exists already"));
+}
+
+#[test]
+fn data_with_holes_and_of_the_wrong_shape_is_refused() {
+    let folder = folder("transfer-data");
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let pixels = (0..64).map(|at| format!("p{at}")).collect::<Vec<_>>().join(",");
+    let row = ["0"; 64].join(",");
+    let holes = write("holes.csv", &format!("{pixels},label\n{row},1\n{},2\n", row.replacen('0', "", 1)));
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &holes, "-q"]);
+    assert!(text.contains("holes.csv") && text.contains('3'), "{text}");
+    let narrow = write("narrow.csv", "a,b,label\n1,2,0\n3,4,1\n");
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &narrow, "-q"]);
+    assert!(text.contains("narrow.csv") || text.contains("--set"), "{text}");
+}
