@@ -11,6 +11,7 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+pub mod kernel;
 mod table;
 mod test;
 
@@ -40,6 +41,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Classify(args) => classify::run(args),
         Task::Compare(args) => compare::run(args),
         Task::Check(args) => check::run(args),
+        Task::Kernel(args) => kernel::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

@@ -11,8 +11,11 @@ pub mod graph_dot;
 pub mod graph_json;
 pub mod graph_svg;
 pub mod graph_text;
+pub mod kernel_html;
+pub mod kernel_text;
 mod layout;
 mod notation;
+pub mod npy;
 pub mod power;
 #[cfg(test)]
 mod samples;

@@ -59,6 +59,8 @@ pub enum Task {
     /// Train the network at several sizes and hold every predicted exponent against what is measured; 1 if one is refuted.
     #[command(after_help = EXAMPLES)]
     Check(CheckArguments),
+    /// Show what the network is at infinite width: NNGP and NTK, their spectra, predictions and training in time.
+    Kernel(super::kernel::KernelArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),

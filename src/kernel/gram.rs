@@ -1,0 +1,143 @@
+//! Whole kernels, tile by tile.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Limit;
+use super::evaluate::{Buffer, Run, Tile};
+use super::statistics::{Points, Statistics};
+
+/// Rows and columns of a tile of a network without positions.
+const SIDE: usize = 64;
+/// Numbers that one tile may hold.
+const ROOM: usize = 1 << 22;
+
+/// Two kernels between some points and others; rows and columns count points, and within a point its positions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gram {
+    /// How many rows.
+    pub rows: usize,
+    /// How many columns.
+    pub columns: usize,
+    /// The covariance at initialization: (rows) x (columns).
+    pub nngp: Vec<f64>,
+    /// The tangent kernel: (rows) x (columns); empty if it was not asked for.
+    pub ntk: Vec<f64>,
+}
+
+/// Who wants to know how far a kernel is.
+pub trait Watch: Sync {
+    /// So many of all pairs of points are done.
+    fn finished(&self, pairs: usize);
+}
+
+/// Nobody.
+impl Watch for () {
+    fn finished(&self, _pairs: usize) {}
+}
+
+impl Limit {
+    /// The kernels of all pairs of some points.
+    pub fn gram(&self, points: &Points, watch: &dyn Watch) -> Gram {
+        let statistics = self.prepare(points);
+        let (height, width) = self.tile(true, points.count, points.count);
+        // Square tiles on and above the diagonal.
+        let side = height.min(width);
+        let (height, width) = if height == 1 { (1, width) } else { (side, side) };
+        let mut jobs = Vec::new();
+        for row in (0..points.count).step_by(height) {
+            for column in (row / width * width..points.count).step_by(width) {
+                jobs.push((
+                    row..(row + height).min(points.count),
+                    column..(column + width).min(points.count),
+                ));
+            }
+        }
+        let mut gram = self.assembled((&statistics, &statistics), jobs, watch);
+        let size = gram.rows;
+        for row in 0..size {
+            for column in 0..row {
+                gram.nngp[row * size + column] = gram.nngp[column * size + row];
+                if self.tangent {
+                    gram.ntk[row * size + column] = gram.ntk[column * size + row];
+                }
+            }
+        }
+        gram
+    }
+
+    /// The kernels between some points and others.
+    pub fn cross(&self, left: &Points, right: &Points, watch: &dyn Watch) -> Gram {
+        let (one, two) = (self.prepare(left), self.prepare(right));
+        let (height, width) = self.tile(false, left.count, right.count);
+        let mut jobs = Vec::new();
+        for row in (0..left.count).step_by(height) {
+            for column in (0..right.count).step_by(width) {
+                jobs.push((row..(row + height).min(left.count), column..(column + width).min(right.count)));
+            }
+        }
+        self.assembled((&one, &two), jobs, watch)
+    }
+
+    /// Rows and columns of a tile: many pairs side by side where a pair is small.
+    fn tile(&self, _symmetric: bool, rows: usize, columns: usize) -> (usize, usize) {
+        let per_pair = self.numbers_per_pair().max(1);
+        if self.largest_size() == 1 {
+            return (SIDE.min(rows.max(1)), SIDE.min(columns.max(1)));
+        }
+        (1, (ROOM / per_pair).clamp(1, SIDE).min(columns.max(1)))
+    }
+
+    fn assembled(
+        &self,
+        (left, right): (&Statistics, &Statistics),
+        jobs: Vec<(Range<usize>, Range<usize>)>,
+        watch: &dyn Watch,
+    ) -> Gram {
+        let one = |(rows, columns): &(Range<usize>, Range<usize>)| {
+            let tile = Tile { left, right, rows: rows.clone(), columns: columns.clone(), diagonal: false };
+            let found = Run::new(&self.nodes, &self.cross, tile).finish();
+            watch.finished(rows.len() * columns.len());
+            found
+        };
+        let found: Vec<Option<Buffer>> = jobs.par_iter().map(one).collect();
+        let positions = self.positions();
+        let (rows, columns) = (left.count * positions, right.count * positions);
+        let room = |asked: bool| if asked { vec![0.0; rows * columns] } else { Vec::new() };
+        let mut gram = Gram { rows, columns, nngp: room(true), ntk: room(self.tangent) };
+        for ((own_rows, own_columns), buffer) in jobs.iter().zip(found) {
+            let Some(buffer) = buffer else { continue };
+            for (s, other) in buffer.cells() {
+                let cell = buffer.cell(s, other);
+                for (at, pair) in cell.enumerate() {
+                    let row = (own_rows.start + at / own_columns.len()) * positions + s;
+                    let column = (own_columns.start + at % own_columns.len()) * positions + other;
+                    gram.nngp[row * columns + column] = buffer.value[pair];
+                    if let Some(tangent) = &buffer.tangent {
+                        gram.ntk[row * columns + column] = tangent[pair];
+                    }
+                }
+            }
+        }
+        gram
+    }
+}
+
+impl Gram {
+    /// Some rows and columns, as kernels of their own.
+    pub fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Gram {
+        let cut = |numbers: &[f64]| -> Vec<f64> {
+            if numbers.is_empty() {
+                return Vec::new();
+            }
+            rows.clone()
+                .flat_map(|row| {
+                    &numbers[row * self.columns + columns.start..row * self.columns + columns.end]
+                })
+                .copied()
+                .collect()
+        };
+        Gram { rows: rows.len(), columns: columns.len(), nngp: cut(&self.nngp), ntk: cut(&self.ntk) }
+    }
+}
