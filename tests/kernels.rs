@@ -1,7 +1,13 @@
 //! The infinite-width limit of specs: kernels against published values, against each other, and at the edges.
 
+#[path = "kernels/duals.rs"]
+mod duals;
 #[path = "kernels/golden.rs"]
 mod golden;
+#[path = "kernels/metamorphic.rs"]
+mod metamorphic;
+#[path = "kernels/prediction.rs"]
+mod prediction;
 
 use mupc::graph::NodeId;
 use mupc::kernel::{Gram, Limit, NoLimit, Parameterization, Points, Prior};
@@ -46,4 +52,10 @@ impl Case {
     pub fn gram(&self, points: &Points) -> Gram {
         self.limit().unwrap_or_else(|error| panic!("{error}")).gram(points, &())
     }
+}
+
+/// The network of most golden values: two hidden layers of relu, with random biases.
+pub fn relu_with_biases() -> Case {
+    let spec = golden::perceptron(2, "affine", "relu");
+    Case::new(&spec, &[("l", 2.0), ("last", 1.0), ("bias", 0.01)])
 }

@@ -1,8 +1,9 @@
 //! Training in the limit: a linear model whose kernel stays what it is (Jacot et al. 2018, arXiv 1806.07572; Lee et al. 2019, arXiv 1902.06720).
 //!
 //! With L = 1/2 |f - y|^2 and gradient flow, df/dt = -K (f - y), so that on the training points f_t = y + exp(-K t)(f_0 - y), and elsewhere
-//! f_t(x) = f_0(x) - k(x, X) phi(t) (f_0 - y) with phi(t) = (1 - exp(-K t)) / K, whose limit at eigenvalue 0 is t: singular kernels give finite
-//! answers at every time. At t = infinity modes that rounding cannot tell from zero do not move. Discrete steps of size eta replace
+//! f_t(x) = f_0(x) - k(x, X) phi(t) (f_0 - y) with phi(t) = (1 - exp(-K t)) / K. Modes that rounding cannot tell from
+//! zero do not move, and no other point sees them (a covariance with a variable of variance zero is zero): singular kernels give finite answers at
+//! every time. Discrete steps of size eta replace
 //! exp(-lambda t) by (1 - eta lambda)^k.
 
 use faer::{Mat, MatRef};
@@ -60,16 +61,10 @@ impl Time {
         }
     }
 
-    /// (1 - decay) / lambda. `floor` is the eigenvalue below which only rounding lies; it matters at infinite time alone.
-    pub fn gain(self, eigenvalue: f64, floor: f64) -> f64 {
+    /// (1 - decay) / lambda, whose limit at lambda = 0 is the time.
+    pub fn gain(self, eigenvalue: f64) -> f64 {
         match self {
-            Time::Flow(time) if time.is_infinite() => {
-                if eigenvalue > floor {
-                    1.0 / eigenvalue
-                } else {
-                    0.0
-                }
-            }
+            Time::Flow(time) if time.is_infinite() => 1.0 / eigenvalue,
             Time::Flow(time) => {
                 let exponent = eigenvalue * time;
                 if exponent == 0.0 { time } else { -(-exponent).exp_m1() / eigenvalue }
@@ -143,8 +138,7 @@ impl<'a> Training<'a> {
     /// The outputs at the training points: (points) x (outputs) from those at the start and the targets.
     pub fn train(&self, time: Time, start: MatRef<f64>, targets: MatRef<f64>) -> Mat<f64> {
         let (time, floor) = (self.scaled(time), self.spectrum.floor());
-        let infinite = matches!(time, Time::Flow(time) if time.is_infinite());
-        let left = |value: f64| if infinite && value <= floor { 1.0 } else { time.decay(value) };
+        let left = |value: f64| if value > floor { time.decay(value) } else { 1.0 };
         let error = start - targets;
         targets + self.spectrum.apply(left, error.as_ref())
     }
@@ -152,8 +146,7 @@ impl<'a> Training<'a> {
     /// phi(t) m.
     fn gained(&self, time: Time, columns: MatRef<f64>) -> Mat<f64> {
         let (time, floor) = (self.scaled(time), self.spectrum.floor());
-        let own = self.spectrum.apply(|value| time.gain(value, floor), columns);
-        faer::Scale(self.factor) * own
+        self.spectrum.apply(|value| if value > floor { time.gain(value) } else { 0.0 }, columns)
     }
 
     /// The outputs at other points, whose kernel with the training points is `cross`: (points) x (training points).
@@ -172,8 +165,7 @@ impl<'a> Training<'a> {
     pub fn train_ensemble(&self, time: Time, prior: MatRef<f64>, targets: MatRef<f64>) -> Ensemble {
         let zero = Mat::<f64>::zeros(targets.nrows(), targets.ncols());
         let (scaled, floor) = (self.scaled(time), self.spectrum.floor());
-        let infinite = matches!(scaled, Time::Flow(time) if time.is_infinite());
-        let left = |value: f64| if infinite && value <= floor { 1.0 } else { scaled.decay(value) };
+        let left = |value: f64| if value > floor { scaled.decay(value) } else { 1.0 };
         let half = self.spectrum.apply(left, prior);
         let covariance = self.spectrum.apply(left, half.transpose());
         Ensemble { mean: self.train(time, zero.as_ref(), targets), covariance }

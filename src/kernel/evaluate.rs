@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
             Rule::Contraction { pair } => self.contraction(step.pair, *pair, out),
             Rule::Vector => self.vector(step.pair.0, out),
             Rule::Table => self.rows_of_table(step.pair, out),
-            Rule::Dual { pair } => self.dual(step.pair, *pair, out),
+            Rule::Dual { pair, gain } => self.dual(step.pair, *pair, *gain, out),
             Rule::Stein { side, pair } => self.stein(*side, step.pair, *pair, out),
             Rule::Mean { side } => {
                 let node = if *side == Side::Left { step.pair.0 } else { step.pair.1 };

@@ -47,8 +47,9 @@ pub(super) enum Rule {
     Vector,
     /// One table with itself.
     Table,
-    /// Two functions of correlated Gaussians.
-    Dual { pair: Pair },
+    /// Two functions of correlated Gaussians. Behind a trained gain the tangent of the argument holds this factor times (argument at x) (at x'),
+    /// channel by channel.
+    Dual { pair: Pair, gain: Option<f64> },
     /// A function of a Gaussian (on this side) with a Gaussian: Stein's lemma.
     Stein { side: Side, pair: Pair },
     /// The mean of a function of a Gaussian; the other node is the number one.
@@ -91,6 +92,8 @@ pub(super) struct Plan {
     pub slopes: BTreeSet<Place>,
     /// Functions of which two stand in a dual.
     pub duals: BTreeSet<Place>,
+    /// Functions that stand behind trained gains.
+    pub gains: BTreeSet<Place>,
 }
 
 type Key = (Place, Place, Pair);
@@ -208,7 +211,10 @@ impl<'a> Planner<'a> {
         match rule {
             Rule::Mean { side } => drop(plan.means.insert(own(side))),
             Rule::Stein { side, .. } => drop(plan.slopes.insert(own(side))),
-            Rule::Dual { .. } => plan.duals.extend([left, right]),
+            Rule::Dual { gain, .. } => {
+                plan.duals.extend([left, right]);
+                plan.gains.extend(gain.map(|_| left));
+            }
             _ => {}
         }
     }
@@ -226,7 +232,7 @@ pub(super) fn pairs(rule: &Rule) -> Vec<Pair> {
         | Rule::Fixed { pair, .. }
         | Rule::Stopped { pair }
         | Rule::Contraction { pair }
-        | Rule::Dual { pair }
+        | Rule::Dual { pair, .. }
         | Rule::Stein { pair, .. } => vec![*pair],
         Rule::Outer { left, right } => vec![*left, *right],
         Rule::Product { factors } => factors.iter().flat_map(|(one, other)| [*one, *other]).collect(),

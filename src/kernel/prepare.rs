@@ -96,20 +96,27 @@ impl Limit {
     /// The series that a plan reads, at all points.
     fn series(&self, plan: &Plan, statistics: &Statistics) -> std::collections::HashMap<Place, Series> {
         let wanted = plan.duals.iter().filter_map(|place| match self.nodes[*place].kind {
-            Kind::Map { func, argument } if self.needs_series(func, plan) => {
+            Kind::Map { func, argument } if self.needs_series(*place, func, plan) => {
                 statistics.variances.get(&argument).map(|own| (*place, func, own))
             }
             _ => None,
         });
         let wanted: Vec<_> = wanted.collect();
-        wanted.par_iter().map(|(place, func, variances)| (*place, Series::new(*func, variances))).collect()
+        wanted
+            .par_iter()
+            .map(|(place, func, variances)| {
+                (*place, Series::new(*func, variances, plan.gains.contains(place)))
+            })
+            .collect()
     }
 
-    /// A function without closed form, or one that meets another function.
-    fn needs_series(&self, func: crate::graph::Func, plan: &Plan) -> bool {
+    /// A function without closed form, one that meets another function, or one behind a gain.
+    fn needs_series(&self, place: Place, func: crate::graph::Func, plan: &Plan) -> bool {
         let own =
             |place: &Place| matches!(self.nodes[*place].kind, Kind::Map { func: other, .. } if other != func);
-        !is_closed(func) || plan.duals.iter().any(own)
+        // u phi'(u) is phi(u) where phi is homogeneous.
+        let gained = plan.gains.contains(&place) && func.law().homogeneous != Some(2);
+        !is_closed(func) || gained || plan.duals.iter().any(own)
     }
 }
 
@@ -183,8 +190,8 @@ impl<'a> Preparing<'a> {
                 }
                 let positions =
                     self.limit.nodes[place].size > 1 || own.duals.iter().any(|other| *other != place);
-                if own.duals.contains(&place) && positions && self.limit.needs_series(*func, own) {
-                    self.statistics.series.insert(place, Series::new(*func, &variances));
+                if own.duals.contains(&place) && positions && self.limit.needs_series(place, *func, own) {
+                    self.statistics.series.insert(place, Series::new(*func, &variances, false));
                 }
                 self.statistics.variances.insert(*argument, variances);
             }

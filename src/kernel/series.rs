@@ -31,6 +31,8 @@ pub struct Series {
     pub value: Vec<f64>,
     /// Coefficients of its slope: (order) x (variances).
     pub slope: Vec<f64>,
+    /// Coefficients of u phi'(u), if they were asked for: (order) x (variances).
+    pub gain: Vec<f64>,
     /// What the series leave out of the two mean squares, relative to them: the larger.
     pub tail: Vec<f64>,
     /// The variances.
@@ -38,13 +40,13 @@ pub struct Series {
 }
 
 impl Series {
-    /// The coefficients at these variances.
-    pub fn new(func: Func, variances: &[f64]) -> Series {
+    /// The coefficients at these variances; `gain` asks for those of u phi'(u), too.
+    pub fn new(func: Func, variances: &[f64], gain: bool) -> Series {
         let largest = variances.iter().fold(0.0_f64, |largest, q| largest.max(*q));
         let rule = Rule::for_function(func, largest);
         let mut order = 64;
         loop {
-            let found = Series::of_order(func, variances, &rule, order);
+            let found = Series::of_order(func, variances, &rule, order, gain);
             let worst = found.tail.iter().fold(0.0_f64, |worst, tail| worst.max(*tail));
             if worst <= TOLERANCE || order >= MOST {
                 return found.shortened();
@@ -53,17 +55,21 @@ impl Series {
         }
     }
 
-    fn of_order(func: Func, variances: &[f64], rule: &Rule, order: usize) -> Series {
+    fn of_order(func: Func, variances: &[f64], rule: &Rule, order: usize, gain: bool) -> Series {
         let (nodes, count) = (rule.nodes.len(), variances.len());
         let table = rule.hermite(order);
         let mut values = vec![0.0; count * nodes];
         let mut slopes = vec![0.0; count * nodes];
+        let mut gains = vec![0.0; if gain { count * nodes } else { 0 }];
         for (at, variance) in variances.iter().enumerate() {
             let root = variance.max(0.0).sqrt();
             for (node, z) in rule.nodes.iter().enumerate() {
                 let y = value(func, root * z);
                 values[at * nodes + node] = y;
                 slopes[at * nodes + node] = slope(func, root * z, y);
+                if gain {
+                    gains[at * nodes + node] = root * z * slopes[at * nodes + node];
+                }
             }
         }
         let project = |numbers: &[f64]| {
@@ -81,14 +87,28 @@ impl Series {
             out
         };
         let (value, slope) = (project(&values), project(&slopes));
+        let projected = if gain { project(&gains) } else { Vec::new() };
         let tail = |coefficients: &[f64], numbers: &[f64], at: usize| {
             let own = &numbers[at * nodes..(at + 1) * nodes];
             let whole: f64 = own.iter().zip(&rule.weights).map(|(y, w)| y * y * w).sum();
             let found: f64 = (0..order).map(|k| coefficients[k * count + at].powi(2)).sum();
             if whole > 0.0 { ((whole - found) / whole).max(0.0) } else { 0.0 }
         };
-        let tails = (0..count).map(|at| tail(&value, &values, at).max(tail(&slope, &slopes, at))).collect();
-        Series { func: Some(func), order, count, value, slope, tail: tails, variances: variances.to_vec() }
+        let worst = |at: usize| {
+            let own = tail(&value, &values, at).max(tail(&slope, &slopes, at));
+            if gain { own.max(tail(&projected, &gains, at)) } else { own }
+        };
+        let tail = (0..count).map(worst).collect();
+        Series {
+            func: Some(func),
+            order,
+            count,
+            value,
+            slope,
+            gain: projected,
+            tail,
+            variances: variances.to_vec(),
+        }
     }
 
     /// Without last terms that do not matter at any variance.
@@ -96,11 +116,13 @@ impl Series {
         let matters = |k: usize| {
             let row = k * self.count..(k + 1) * self.count;
             let largest = |numbers: &[f64]| numbers.iter().fold(0.0_f64, |most, own| most.max(own.abs()));
-            largest(&self.value[row.clone()]).max(largest(&self.slope[row])) > 1e-9
+            let gain = self.gain.get(row.clone()).map_or(0.0, largest);
+            largest(&self.value[row.clone()]).max(largest(&self.slope[row])).max(gain) > 1e-9
         };
         let order = (0..self.order).rev().find(|k| matters(*k)).map_or(1, |k| k + 1);
         self.value.truncate(order * self.count);
         self.slope.truncate(order * self.count);
+        self.gain.truncate(order * self.count);
         self.order = order;
         self
     }
@@ -127,6 +149,14 @@ impl Series {
             slope = slope * rho + self.slope[own] * other.slope[others];
         }
         (value, slope)
+    }
+
+    /// E[u phi'(u) v psi'(v)] for one variance of this series and one of another. Both must have been made for it.
+    pub fn gain_pair(&self, at: usize, other: &Series, other_at: usize, c: f64) -> f64 {
+        let rho = correlation(self.variances[at], other.variances[other_at], c);
+        let order = self.order.min(other.order);
+        let term = |k: usize| self.gain[k * self.count + at] * other.gain[k * other.count + other_at];
+        (0..order).rev().fold(0.0, |sum, k| sum * rho + term(k))
     }
 }
 

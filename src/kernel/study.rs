@@ -193,7 +193,7 @@ fn usual_times(spectrum: &Spectrum, factor: f64) -> Vec<f64> {
     };
     let first = (0.05 / (factor * largest)).log2().floor() as i32;
     let last = (8.0 / (factor * smallest)).log2().ceil() as i32;
-    let step = ((last - first) / 24).max(1);
+    let step = ((last - first) / 12).max(1);
     let powers = (0..).map(|at| first + at * step).take_while(|power| *power <= last);
     std::iter::once(0.0).chain(powers.map(|power| f64::from(power).exp2())).chain([f64::INFINITY]).collect()
 }

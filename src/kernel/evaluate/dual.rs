@@ -42,7 +42,7 @@ impl Run<'_> {
     }
 
     /// Two functions of correlated Gaussians.
-    pub(super) fn dual(&self, pair: Pair, source: Pair, out: &mut Buffer) {
+    pub(super) fn dual(&self, pair: Pair, source: Pair, gain: Option<f64>, out: &mut Buffer) {
         let (Some((one, left)), Some((two, right))) = (self.function(pair.0), self.function(pair.1)) else {
             return;
         };
@@ -57,21 +57,78 @@ impl Run<'_> {
         } else {
             self.by_series(pair, source, out);
         }
-        // So far the tangent holds mean products of slopes.
-        if let Some(tangents) = &mut out.tangent {
-            let Some(own) = &source.tangent else {
-                tangents.fill(0.0);
+        self.carry_on(pair, source, gain, out);
+    }
+
+    /// From mean products of slopes, which the tangent holds so far, to the tangent itself.
+    fn carry_on(&self, pair: Pair, source: &Buffer, gain: Option<f64>, out: &mut Buffer) {
+        let Some(mut tangents) = out.tangent.take() else { return };
+        let series = (self.tile.left.series.get(&pair.0), self.tile.right.series.get(&pair.1));
+        for (s, other) in out.cells() {
+            let (cell, from) = (out.cell(s, other), source.cell(s, other));
+            let own = &mut tangents[cell.clone()];
+            match &source.tangent {
+                None => own.fill(0.0),
+                Some(carried) => {
+                    let carried = &carried[from.clone()];
+                    own.iter_mut().zip(carried).for_each(|(slope, tangent)| *slope *= tangent);
+                }
+            }
+            let Some(gain) = gain else { continue };
+            // The part that differs from channel to channel: slope slope' gain (z z' - E[z z']).
+            let mut slopes = vec![0.0; out.pairs];
+            self.slopes_again(pair, (s, other), &source.value[from.clone()], &mut slopes);
+            for (at, own) in own.iter_mut().enumerate() {
+                let c = source.value[from.start + at];
+                let whole = match series {
+                    (Some(one), Some(two)) if !one.gain.is_empty() => {
+                        let (x, y) = self.points(at);
+                        let places = (s * self.tile.left.count + x, other * self.tile.right.count + y);
+                        one.gain_pair(places.0, two, places.1, c)
+                    }
+                    _ => out.value[cell.start + at],
+                };
+                *own += gain * (whole - slopes[at] * c);
+            }
+        }
+        out.tangent = Some(tangents);
+    }
+
+    /// The two points of a pair of a tile.
+    fn points(&self, at: usize) -> (usize, usize) {
+        let (rows, columns) = (self.tile.rows.start, self.tile.columns.start);
+        match self.tile.diagonal {
+            true => (rows + at, columns + at),
+            false => (rows + at / self.tile.columns.len(), columns + at % self.tile.columns.len()),
+        }
+    }
+
+    /// Mean products of slopes of one cell.
+    fn slopes_again(&self, pair: Pair, (s, other): (usize, usize), c: &[f64], out: &mut [f64]) {
+        let (Some((func, left)), Some((_, right))) = (self.function(pair.0), self.function(pair.1)) else {
+            return;
+        };
+        if is_closed(func) {
+            let (Some(own), Some(others)) =
+                (self.variances(Side::Left, left), self.variances(Side::Right, right))
+            else {
                 return;
             };
-            if out.tied == source.tied {
-                tangents.iter_mut().zip(own).for_each(|(slope, tangent)| *slope *= tangent);
-                return;
-            }
-            for s in 0..out.left {
-                let from = source.cell(s, s);
-                let to = s * out.pairs..(s + 1) * out.pairs;
-                tangents[to].iter_mut().zip(&own[from]).for_each(|(slope, tangent)| *slope *= tangent);
-            }
+            let length = out.len();
+            let (own, others) =
+                (&own[s * length..(s + 1) * length], &others[other * length..(other + 1) * length]);
+            let mut values = vec![0.0; length];
+            duals(func, own, others, c, &mut values, Some(out));
+            return;
+        }
+        let (Some(one), Some(two)) =
+            (self.tile.left.series.get(&pair.0), self.tile.right.series.get(&pair.1))
+        else {
+            return;
+        };
+        for (at, (out, c)) in out.iter_mut().zip(c).enumerate() {
+            let (x, y) = self.points(at);
+            *out = one.pair(s * self.tile.left.count + x, two, other * self.tile.right.count + y, *c).1;
         }
     }
 
@@ -126,14 +183,8 @@ impl Run<'_> {
             return;
         };
         let exact = one.worst().max(two.worst()) <= TOLERANCE;
-        let mut places: Vec<(usize, usize)> = vec![(0, 0); out.pairs];
         let width = self.tile.columns.len();
-        for (at, place) in places.iter_mut().enumerate() {
-            *place = match self.tile.diagonal {
-                true => (self.tile.rows.start + at, self.tile.columns.start + at),
-                false => (self.tile.rows.start + at / width, self.tile.columns.start + at % width),
-            };
-        }
+        let places: Vec<(usize, usize)> = (0..out.pairs).map(|at| self.points(at)).collect();
         for (s, other) in out.cells() {
             let (own, with) = (s * statistics.0.count, other * statistics.1.count);
             let (cell, from) = (out.cell(s, other), &source.value[source.cell(s, other)]);

@@ -2,7 +2,7 @@
 
 use super::{Demand, Pair, Planner, Rule, Side};
 use crate::kernel::build::NoLimit;
-use crate::kernel::node::{Fixed, Kind, Place};
+use crate::kernel::node::{Fixed, Kind, Place, Term};
 
 impl Planner<'_> {
     /// How a pair is computed.
@@ -80,6 +80,10 @@ impl Planner<'_> {
         let (one, other) = (&self.nodes[left], &self.nodes[right]);
         let rough = |argument: &Place| demand.tangent && self.nodes[*argument].rough;
         match (&one.kind, &other.kind) {
+            (Kind::Map { argument, .. }, _) if rough(argument) && left == right => {
+                let gain = self.gain(*argument).ok_or_else(|| self.rough(left))?;
+                Ok(Rule::Dual { pair: (*argument, *argument), gain: Some(gain) })
+            }
             (Kind::Map { argument, .. }, _) if rough(argument) => Err(self.rough(left)),
             (_, Kind::Map { argument, .. }) if rough(argument) => Err(self.rough(right)),
             (Kind::Contraction(one), Kind::Contraction(other)) => {
@@ -95,7 +99,7 @@ impl Planner<'_> {
             (Kind::Vector(_), Kind::Vector(_)) => Ok(Rule::Vector),
             (Kind::Table { .. }, Kind::Table { .. }) => Ok(Rule::Table),
             (Kind::Map { argument: one, .. }, Kind::Map { argument: other, .. }) => {
-                Ok(Rule::Dual { pair: (*one, *other) })
+                Ok(Rule::Dual { pair: (*one, *other), gain: None })
             }
             (Kind::Product(a, b), Kind::Product(c, d)) => self.products((*a, *b), (*c, *d), left),
             (Kind::Map { argument, .. }, _) if other.gaussian => {
@@ -110,10 +114,41 @@ impl Planner<'_> {
         }
     }
 
+    /// For z = gamma y + (a bias that starts at zero), with gamma a trained number: the factor m^2 / gamma^2 of z z' in the tangent of z.
+    fn gain(&self, argument: Place) -> Option<f64> {
+        let product = match &self.nodes[argument].kind {
+            Kind::Product(..) => argument,
+            Kind::Sum(terms) => {
+                let rough = |term: &&Term| self.nodes[term.node].rough;
+                let mut found = terms.iter().filter(rough);
+                let (product, None) = (found.next()?, found.next()) else { return None };
+                let still = |term: &Term| match &self.nodes[term.node].kind {
+                    Kind::Vector(weight) => weight.constant == Some(0.0),
+                    _ => false,
+                };
+                let rest = terms.iter().filter(|term| !rough(term)).all(still);
+                if product.map.is_some() || !rest {
+                    return None;
+                }
+                product.node
+            }
+            _ => return None,
+        };
+        let Kind::Product(left, right) = self.nodes[product].kind else { return None };
+        let gain = |own: Place, other: Place| match &self.nodes[own].kind {
+            Kind::Vector(weight) if self.nodes[other].gaussian && !self.nodes[other].rough => {
+                let constant = weight.constant.filter(|constant| *constant != 0.0)?;
+                Some(weight.tangent / (constant * constant))
+            }
+            _ => None,
+        };
+        gain(left, right).or_else(|| gain(right, left))
+    }
+
     fn rough(&self, node: Place) -> NoLimit {
         NoLimit {
             help: Some(
-                "ask for the NNGP alone (`--kernel nngp`), freeze the gain, or put the gain directly before a weight"
+                "ask for the NNGP alone (`--kernel nngp`), freeze the factor, or put it directly before a weight"
                     .to_string(),
             ),
             ..self.refuse(
@@ -180,7 +215,7 @@ impl Planner<'_> {
                 let tied = self.reads_equal_positions(pair, demand);
                 vec![(*source, Demand { tied, ..demand })]
             }
-            Rule::Dual { pair } | Rule::Stein { pair, .. } => vec![same(*pair)],
+            Rule::Dual { pair, .. } | Rule::Stein { pair, .. } => vec![same(*pair)],
             Rule::Outer { left, right } => vec![(*left, Demand::default()), (*right, Demand::default())],
             Rule::Product { factors } => {
                 factors.iter().flat_map(|(one, other)| [same(*one), same(*other)]).collect()
