@@ -11,7 +11,8 @@
 //! | [`dual`], [`series`], [`quadrature`], [`angle`] | what nonlinearities make of covariances: closed forms, Hermite series, integrals |
 //! | `prepare`, [`statistics`] | single points: variances, deviations, attention patterns |
 //! | `evaluate`, [`gram`] | tiles of pairs of points, in parallel, bit-identical for any number of threads |
-//! | [`spectrum`], [`regression`], [`dynamics`] | what follows from a kernel: predictions, time, modes |
+//! | [`spectrum`], [`regression`], [`dynamics`], [`study`] | what follows from a kernel: predictions, time, modes |
+//! | [`empirical`], [`trained`] | finite networks beside the limit |
 //!
 //! Architecture invariant: like `numeric`, this room never sees a prediction of exponents; it imports neither `size` nor `parameterization`.
 
@@ -19,6 +20,7 @@ pub mod angle;
 mod build;
 pub mod dual;
 pub mod dynamics;
+pub mod empirical;
 mod evaluate;
 pub mod gram;
 pub mod node;

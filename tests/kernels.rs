@@ -1,7 +1,11 @@
 //! The infinite-width limit of specs: kernels against published values, against each other, and at the edges.
 
+#[path = "kernels/cli.rs"]
+mod cli;
 #[path = "kernels/duals.rs"]
 mod duals;
+#[path = "kernels/finite.rs"]
+mod finite;
 #[path = "kernels/golden.rs"]
 mod golden;
 #[path = "kernels/metamorphic.rs"]

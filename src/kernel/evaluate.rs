@@ -211,6 +211,20 @@ impl<'a> Run<'a> {
             }
             return;
         }
+        if let (Side::Left, Some(map), false) = (side, map, out.tied || source.tied) {
+            // All positions of the second node at once.
+            let length = out.right * out.pairs;
+            for s in 0..out.left {
+                for (column, entry) in map.row(s) {
+                    let (to, from) = (out.cell(s, 0).start, source.cell(*column as usize, 0).start);
+                    add(&mut out.value[to..to + length], &source.value[from..from + length], factor * entry);
+                    if let (Some(out), Some(source)) = (&mut out.tangent, tangent) {
+                        add(&mut out[to..to + length], &source[from..from + length], factor * entry);
+                    }
+                }
+            }
+            return;
+        }
         for (s, other) in out.cells() {
             let own = if side == Side::Left { s } else { other };
             let identity = [(own as u32, 1.0)];

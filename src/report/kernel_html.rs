@@ -98,7 +98,7 @@ border-bottom: 1px solid var(--faint); vertical-align: top; }
 
 /// The page.
 pub fn html(record: &Record) -> String {
-    let title = format!("Infinite-width limit of {}", record.network);
+    let title = format!("Kernels of {}", record.network);
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body>\n\

@@ -9,7 +9,7 @@ use crate::kernel::study::modes;
 /// The report.
 pub fn text(record: &Record) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "infinite-width limit of {} ({})", record.network, record.output);
+    let _ = writeln!(out, "kernels of {} ({})", record.network, record.output);
     let _ = writeln!(out, "{}", set_up(record));
     let _ = writeln!(out);
     out.push_str(&table(["", "NNGP", "NTK"], &summary(record)));
@@ -43,8 +43,14 @@ pub fn text(record: &Record) -> String {
 /// What was done, in one paragraph.
 pub fn set_up(record: &Record) -> String {
     format!(
-        "{}; {} parameterization\n{} training and {} test examples: {}\nloss {}",
-        record.start, record.parameterization, record.train, record.test, record.data, record.loss
+        "{}\n{}; {} parameterization\n{} training and {} test examples: {}\nloss {}",
+        record.method,
+        record.start,
+        record.parameterization,
+        record.train,
+        record.test,
+        record.data,
+        record.loss
     )
 }
 

@@ -23,6 +23,7 @@ Examples:
   mupc kernel mlp.mup --weight-variance 2                   He's start; `--weight-variance 'readout.*=1'` for some parameters
   mupc kernel mlp.mup --trained --set n=512                 the finite network beside its limit
   mupc kernel convnet.mup --set side=8 --train 50 --test 50 --kernel nngp
+  mupc kernel resnet18.mup --sample 20 --train 30 --test 30  finite networks, where no limit in closed form is known
   mupc kernel mlp.mup --html mlp.html --svg pictures        spectrum and learning curves as pictures
   mupc kernel mlp.mup --npy kernels --format json           the kernels as arrays, everything else as JSON
 
@@ -58,6 +59,9 @@ pub struct KernelArguments {
     /// Which kernels.
     #[arg(short, long, value_enum, default_value = "both")]
     pub kernel: Which,
+    /// Monte Carlo in place of the limit: means over so many networks of the spec's lengths, with their standard error.
+    #[arg(long, value_name = "NETWORKS", value_parser = clap::value_parser!(u32).range(2..))]
+    pub sample: Option<u32>,
     /// The tensor whose kernel is asked for; the network's output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub output: Option<String>,

@@ -1,5 +1,7 @@
 //! Pairs of contractions with one weight, of parameters, of rows of tables.
 
+use std::ops::Range;
+
 use super::{Buffer, Run};
 use crate::kernel::node::{Contraction, Kind, Place, Term};
 use crate::kernel::plan::{Pair, Side};
@@ -97,6 +99,13 @@ impl Run<'_> {
             }
             return;
         }
+        if pairs == 1 {
+            let to = Layout { offset: 0, row: right, column: 1 };
+            let from = Layout { offset: 0, row: inner, column: 1 };
+            let with = transposed(0, inner);
+            multiply((left, right, inner), (&mut out.value, to), (rows, from), (columns, with), scale, false);
+            return;
+        }
         for row in 0..height {
             for other in 0..right {
                 let to = Layout { offset: other * pairs + row * width, row: right * pairs, column: 1 };
@@ -141,18 +150,28 @@ impl Run<'_> {
             (0..size * inner).map(|at| read(&own.source, at)).collect()
         };
         let (one, two) = (places(left, out.left), places(right, out.right));
-        for (s, other) in out.cells() {
-            let cell = out.cell(s, other);
-            for k in 0..inner {
-                let (Some(from), Some(with)) = (one[s * inner + k], two[other * inner + k]) else { continue };
-                let from = source.cell(from, with);
-                let target = &mut out.value[cell.clone()];
-                target.iter_mut().zip(&source.value[from.clone()]).for_each(|(out, own)| *out += scale * own);
-                if let (Some(out), Some(source)) = (&mut out.tangent, &source.tangent) {
-                    out[cell.clone()]
-                        .iter_mut()
-                        .zip(&source[from])
-                        .for_each(|(out, own)| *out += scale * own);
+        if out.tied || source.tied {
+            for (s, other) in out.cells() {
+                let cell = out.cell(s, other);
+                for k in 0..inner {
+                    let (Some(from), Some(with)) = (one[s * inner + k], two[other * inner + k]) else {
+                        continue;
+                    };
+                    add_scaled(out, cell.clone(), source, source.cell(from, with), scale);
+                }
+            }
+        } else {
+            let runs: Vec<Vec<[usize; 3]>> = (0..inner).map(|k| runs(&two, inner, k)).collect();
+            let pairs = out.pairs;
+            for s in 0..out.left {
+                for (k, runs) in runs.iter().enumerate() {
+                    let Some(from) = one[s * inner + k] else { continue };
+                    for [to, with, length] in runs {
+                        let to = out.cell(s, *to).start;
+                        let from = source.cell(from, *with).start;
+                        let length = length * pairs;
+                        add_scaled(out, to..to + length, source, from..from + length, scale);
+                    }
                 }
             }
         }
@@ -209,4 +228,30 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Adds a part of one buffer to a part of another, tangents too.
+fn add_scaled(out: &mut Buffer, to: Range<usize>, source: &Buffer, from: Range<usize>, scale: f64) {
+    let add = |out: &mut [f64], source: &[f64]| {
+        out.iter_mut().zip(source).for_each(|(out, own)| *out += scale * own);
+    };
+    add(&mut out.value[to.clone()], &source.value[from.clone()]);
+    if let (Some(out), Some(source)) = (&mut out.tangent, &source.tangent) {
+        add(&mut out[to], &source[from]);
+    }
+}
+
+/// Neighbouring positions that read neighbouring positions at place `k` of their windows: first position, what it reads, how many.
+fn runs(reads: &[Option<usize>], inner: usize, k: usize) -> Vec<[usize; 3]> {
+    let mut found: Vec<[usize; 3]> = Vec::new();
+    for position in 0..reads.len() / inner {
+        let Some(with) = reads[position * inner + k] else { continue };
+        match found.last_mut() {
+            Some([to, first, length]) if *to + *length == position && *first + *length == with => {
+                *length += 1
+            }
+            _ => found.push([position, with, 1]),
+        }
+    }
+    found
 }

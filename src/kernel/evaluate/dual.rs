@@ -63,6 +63,11 @@ impl Run<'_> {
     /// From mean products of slopes, which the tangent holds so far, to the tangent itself.
     fn carry_on(&self, pair: Pair, source: &Buffer, gain: Option<f64>, out: &mut Buffer) {
         let Some(mut tangents) = out.tangent.take() else { return };
+        if let (None, Some(carried), true) = (gain, &source.tangent, out.tied == source.tied) {
+            tangents.iter_mut().zip(carried).for_each(|(slope, tangent)| *slope *= tangent);
+            out.tangent = Some(tangents);
+            return;
+        }
         let series = (self.tile.left.series.get(&pair.0), self.tile.right.series.get(&pair.1));
         for (s, other) in out.cells() {
             let (cell, from) = (out.cell(s, other), source.cell(s, other));
