@@ -41,7 +41,7 @@ impl Limit {
     /// The kernels of all pairs of some points.
     pub fn gram(&self, points: &Points, watch: &dyn Watch) -> Gram {
         let statistics = self.prepare(points);
-        let (height, width) = self.tile(true, points.count, points.count);
+        let (height, width) = self.tile(points.count, points.count);
         // Square tiles on and above the diagonal.
         let side = height.min(width);
         let (height, width) = if height == 1 { (1, width) } else { (side, side) };
@@ -54,34 +54,24 @@ impl Limit {
                 ));
             }
         }
-        let mut gram = self.assembled((&statistics, &statistics), jobs, watch);
-        let size = gram.rows;
-        for row in 0..size {
-            for column in 0..row {
-                gram.nngp[row * size + column] = gram.nngp[column * size + row];
-                if self.tangent {
-                    gram.ntk[row * size + column] = gram.ntk[column * size + row];
-                }
-            }
-        }
-        gram
+        self.assembled((&statistics, &statistics), (jobs, true), watch)
     }
 
     /// The kernels between some points and others.
     pub fn cross(&self, left: &Points, right: &Points, watch: &dyn Watch) -> Gram {
         let (one, two) = (self.prepare(left), self.prepare(right));
-        let (height, width) = self.tile(false, left.count, right.count);
+        let (height, width) = self.tile(left.count, right.count);
         let mut jobs = Vec::new();
         for row in (0..left.count).step_by(height) {
             for column in (0..right.count).step_by(width) {
                 jobs.push((row..(row + height).min(left.count), column..(column + width).min(right.count)));
             }
         }
-        self.assembled((&one, &two), jobs, watch)
+        self.assembled((&one, &two), (jobs, false), watch)
     }
 
     /// Rows and columns of a tile: many pairs side by side where a pair is small.
-    fn tile(&self, _symmetric: bool, rows: usize, columns: usize) -> (usize, usize) {
+    fn tile(&self, rows: usize, columns: usize) -> (usize, usize) {
         let per_pair = self.numbers_per_pair().max(1);
         if self.largest_size() == 1 {
             return (SIDE.min(rows.max(1)), SIDE.min(columns.max(1)));
@@ -92,7 +82,7 @@ impl Limit {
     fn assembled(
         &self,
         (left, right): (&Statistics, &Statistics),
-        jobs: Vec<(Range<usize>, Range<usize>)>,
+        (jobs, symmetric): (Vec<(Range<usize>, Range<usize>)>, bool),
         watch: &dyn Watch,
     ) -> Gram {
         let one = |(rows, columns): &(Range<usize>, Range<usize>)| {
@@ -106,21 +96,43 @@ impl Limit {
         let (rows, columns) = (left.count * positions, right.count * positions);
         let room = |asked: bool| if asked { vec![0.0; rows * columns] } else { Vec::new() };
         let mut gram = Gram { rows, columns, nngp: room(true), ntk: room(self.tangent) };
-        for ((own_rows, own_columns), buffer) in jobs.iter().zip(found) {
+        for (job, buffer) in jobs.iter().zip(found) {
             let Some(buffer) = buffer else { continue };
-            for (s, other) in buffer.cells() {
-                let cell = buffer.cell(s, other);
-                for (at, pair) in cell.enumerate() {
-                    let row = (own_rows.start + at / own_columns.len()) * positions + s;
-                    let column = (own_columns.start + at % own_columns.len()) * positions + other;
-                    gram.nngp[row * columns + column] = buffer.value[pair];
-                    if let Some(tangent) = &buffer.tangent {
-                        gram.ntk[row * columns + column] = tangent[pair];
-                    }
-                }
+            place(&mut gram.nngp, columns, job, &buffer, &buffer.value, symmetric);
+            if let Some(tangent) = &buffer.tangent {
+                place(&mut gram.ntk, columns, job, &buffer, tangent, symmetric);
             }
         }
         gram
+    }
+}
+
+/// Puts a tile in its place, and in the mirrored one if the kernel is symmetric: what lies on and above the diagonal counts.
+fn place(
+    out: &mut [f64],
+    columns: usize,
+    (rows_of, columns_of): &(Range<usize>, Range<usize>),
+    buffer: &Buffer,
+    numbers: &[f64],
+    symmetric: bool,
+) {
+    let (left, right, width) = (buffer.left, buffer.right, columns_of.len());
+    for (s, other) in buffer.cells() {
+        let cell = &numbers[buffer.cell(s, other)];
+        for (at, line) in cell.chunks_exact(width).enumerate() {
+            let row = (rows_of.start + at) * left + s;
+            let first = columns_of.start * right + other;
+            for (step, number) in line.iter().enumerate() {
+                let column = first + step * right;
+                if symmetric && column < row {
+                    continue;
+                }
+                out[row * columns + column] = *number;
+                if symmetric {
+                    out[column * columns + row] = *number;
+                }
+            }
+        }
     }
 }
 

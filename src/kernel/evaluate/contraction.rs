@@ -1,5 +1,6 @@
 //! Pairs of contractions with one weight, of parameters, of rows of tables.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Buffer, Run};
@@ -38,15 +39,15 @@ impl Run<'_> {
     }
 
     /// The fixed source of a contraction for all points of a side: (points) x (positions) x (contracted).
-    fn gathered(&self, side: Side, source: &Term) -> Vec<f64> {
+    fn gathered(&self, side: Side, source: &Term) -> Cow<'_, [f64]> {
         let statistics = self.tile.statistics(side);
         let points = if side == Side::Left { self.tile.rows.clone() } else { self.tile.columns.clone() };
         let size = self.nodes[source.node].size;
         match (&source.map, statistics.fixed.get(&source.node)) {
-            (None, Some(values)) => values[points.start * size..points.end * size].to_vec(),
+            (None, Some(values)) => Cow::Borrowed(&values[points.start * size..points.end * size]),
             _ => {
                 let plain = Term { factor: 1.0, ..source.clone() };
-                points.flat_map(|point| statistics.term(&plain, size, point)).collect()
+                Cow::Owned(points.flat_map(|point| statistics.term(&plain, size, point)).collect())
             }
         }
     }
