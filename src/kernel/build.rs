@@ -42,13 +42,36 @@ pub(super) enum Axis {
     Channel(usize),
     /// Positions, each with a covariance of its own.
     Position(usize),
+    /// So many positions times so many channels, laid out as one axis: a flattened picture.
+    Flat(usize, usize),
 }
 
 impl Axis {
     fn length(self) -> usize {
         match self {
             Axis::Channel(length) | Axis::Position(length) => length,
+            Axis::Flat(positions, channels) => positions * channels,
         }
+    }
+
+    /// How many positions it has; none if it has channels only.
+    fn positions(self) -> Option<usize> {
+        match self {
+            Axis::Position(length) | Axis::Flat(length, _) => Some(length),
+            Axis::Channel(_) => None,
+        }
+    }
+
+    /// How many channels it has: one if it has positions only.
+    fn channels(self) -> usize {
+        match self {
+            Axis::Channel(length) | Axis::Flat(_, length) => length,
+            Axis::Position(_) => 1,
+        }
+    }
+
+    fn has_channels(self) -> bool {
+        matches!(self, Axis::Channel(_) | Axis::Flat(..))
     }
 }
 
@@ -62,21 +85,17 @@ struct Value {
 impl Value {
     /// The lengths of its positions.
     fn shape(&self) -> Vec<usize> {
-        let own = |axis: &Axis| match axis {
-            Axis::Position(length) => Some(*length),
-            Axis::Channel(_) => None,
-        };
-        self.axes.iter().filter_map(own).collect()
+        self.axes.iter().filter_map(|axis| axis.positions()).collect()
     }
 
     /// Where an axis stands among the positions.
     fn position(&self, axis: usize) -> Option<usize> {
-        let count = || self.axes[..axis].iter().filter(|own| matches!(own, Axis::Position(_))).count();
-        matches!(self.axes[axis], Axis::Position(_)).then(count)
+        let count = || self.axes[..axis].iter().filter(|own| own.positions().is_some()).count();
+        self.axes[axis].positions().map(|_| count())
     }
 
     fn channels(&self) -> bool {
-        self.axes.iter().any(|axis| matches!(axis, Axis::Channel(_)))
+        self.axes.iter().any(|axis| axis.has_channels())
     }
 }
 
@@ -153,11 +172,7 @@ pub(super) fn build(graph: &Graph, values: &[Rational], prior: &Prior, output: N
         return Err(building.refuse("it depends on no random weight"));
     }
     let place = building.whole(&value);
-    let channel = |axis: &Axis| match axis {
-        Axis::Channel(length) => *length,
-        Axis::Position(_) => 1,
-    };
-    let channels = value.axes.iter().map(channel).product();
+    let channels = value.axes.iter().map(|axis| axis.channels()).product();
     Ok(Made { nodes: building.nodes, output: place, shape: value.shape(), channels })
 }
 
@@ -226,18 +241,14 @@ impl Building<'_> {
     }
 
     fn fresh(&mut self, kind: Kind, axes: Vec<Axis>) -> Value {
-        let size =
-            axes.iter().map(|axis| if let Axis::Position(length) = axis { *length } else { 1 }).product();
+        let size = axes.iter().filter_map(|axis| axis.positions()).product();
         let node = self.push(kind, size);
         Value { term: Term { node, map: None, factor: 1.0 }, axes }
     }
 
     /// A number everywhere.
     fn uniform(&self, value: f64, axes: Vec<Axis>) -> Value {
-        let shape: Vec<usize> = axes
-            .iter()
-            .filter_map(|axis| if let Axis::Position(length) = axis { Some(*length) } else { None })
-            .collect();
+        let shape: Vec<usize> = axes.iter().filter_map(|axis| axis.positions()).collect();
         let rows = shape.iter().product();
         let map = (rows != 1).then(|| Arc::new(Sparse::gather(1, (0..rows).map(|_| Some(0)))));
         Value { term: Term { node: 0, map, factor: value }, axes }

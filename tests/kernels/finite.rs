@@ -48,6 +48,40 @@ fn means_of_draws_are_the_limit() {
     }
 }
 
+/// Networks of every kind of operation that has a rule.
+const KINDS: [(&str, &str, &str); 15] = [
+    ("strided convolution, flattened", "x[4, 4, 2]", "h = relu(conv2d(x, n, 3, stride = 2)) r[(a b c)] = h[a, b, c] f = linear(r, 1)"),
+    ("pooling between convolutions", "x[4, 4, 2]", "h = average_pool2d(relu(conv2d(x, n, 3)), 2) h = relu(conv2d(h, n, 3)) f = linear(global_pool2d(h), 1)"),
+    ("convolution without padding", "x[5, 5, 1]", "h = tanh(conv2d(x, n, 3, padding = 0)) r[(a b c)] = h[a, b, c] f = linear(r, 1)"),
+    ("upsampling", "x[2, 2, 2]", "h = upsample2d(relu(conv2d(x, n, 1))) f = linear(global_pool2d(relu(conv2d(h, n, 3))), 1)"),
+    ("tokens with positions", "x[4] in 5", "h = embed(x, 5, n) + position(4, n) g = relu(linear(h, n)) m[i] = mean(g[t, i], over t) f = linear(m, 1)"),
+    ("causal attention", "x[3, 4]", "h = linear(x, n) h += causal_attention(layer_norm(h), 2, n/2) m[i] = mean(h[t, i], over t) f = linear(m, 1)"),
+    ("attention with tied queries", "x[3, 4]", "q = linear(x, n) s[t, u] = q[t, c] * q[u, c] / n p[t, u] = softmax(2 * s, over u)
+        v = linear(x, n) m[t, c] = p[t, u] * v[u, c] g[c] = mean(relu(linear(m, n))[t, c], over t) f = linear(g, 1)"),
+    ("gated linear units", "x[4]", "f = linear(swiglu(linear(x, n), n), 1)"),
+    ("gains before a nonlinearity", "x[4]", "f = linear(gelu(layer_norm(linear(x, n))), 1)"),
+    ("pre-norm residual block", "x[4]", "h = linear(x, n) repeat 2 as block { h += mlp(rms_norm(h), 2*n, silu) } f = linear(h, 1)"),
+    ("recurrence with shared weights", "x[3, 2]", "h[i:n] = 0
+        repeat t over 3 shared as cell { h = tanh(linear(h, n) as again + affine(x[t, ..], n) as read) } f = linear(h, 1)"),
+    ("sequences one after another", "x[3, 2]", "h = relu(linear(x, n)) c[t, i] = concat(h[t, i], linear(x, n)[t, i], over t) g = relu(linear(c, n)) m[i] = mean(g[t, i], over t) f = linear(m, 1)"),
+    ("one entry of a sequence", "x[3, 2]", "h = relu(linear(x, n)) last[i] = relu(linear(h, n))[-1, i] f = linear(last, 1)"),
+    ("sums of functions", "x[4]", "h = linear(x, n) f = linear(relu(h) + 0.5 * tanh(h) - h, 1)"),
+    ("stopped gradient", "x[4]", "h = relu(linear(x, n)) f = linear(stop_gradient(h) + h, 1)"),
+];
+
+#[test]
+fn every_kind_of_operation_is_the_limit_of_its_networks() {
+    for (name, input, body) in KINDS {
+        let spec = format!("scale n = 64 input {input} target y[1] {body} loss mse(f, y)");
+        let mut case = Case::new(&spec, &[]);
+        let (found, limit) = sampled(&mut case, 128, 60);
+        let far = (distance(&found.mean.nngp, &limit.nngp), distance(&found.mean.ntk, &limit.ntk));
+        let bound = (4.0 * found.nngp_error + 4.0 / 128.0, 4.0 * found.ntk_error + 4.0 / 128.0);
+        assert!(far.0 < bound.0 && far.1 < bound.1, "{name}: {far:?} is more than {bound:?}");
+        assert!(found.ntk_error < 0.05, "{name}: {}", found.ntk_error);
+    }
+}
+
 #[test]
 fn tangent_kernels_of_draws_spread_as_one_over_root_width() {
     let mut case = Case::new(SPEC, &[("l1", 2.0), ("l2", 1.5), ("last", 1.0)]);

@@ -3,7 +3,7 @@
 use super::{Axis, Bare, Building, Built, Known, Used, Value};
 use crate::dim::Monomial;
 use crate::graph::{Einsum, Label, Multiplier, NodeId};
-use crate::kernel::node::{Contraction, Kind};
+use crate::kernel::node::{Contraction, Kind, Term};
 use crate::kernel::prior::Parameterization;
 use crate::kernel::sparse::along;
 
@@ -13,6 +13,12 @@ enum Role {
     Summed,
     Free,
     Shared,
+}
+
+/// What a weight sums.
+struct Summed {
+    positions: Vec<(Label, usize)>,
+    channels: usize,
 }
 
 impl Building<'_> {
@@ -75,12 +81,48 @@ impl Building<'_> {
         if !roles.contains(&Role::Summed) && !(self.is_fixed(value) && roles.contains(&Role::Free)) {
             return self.gained((bare, weight_at), (value, value_at), einsum, factor);
         }
-        let fixed = self.is_fixed(value);
         self.hold_channels(value, value_at, labels, einsum)?;
-        // Positions that are summed, in the order of the weight's own axes.
-        let mut summed: Vec<(usize, Label, usize)> = Vec::new();
+        let summed = self.summed((bare, labels, &roles), (value, value_at), einsum)?;
+        let kept = einsum.output.iter().filter_map(|label| {
+            let axis = einsum.axis(value_at, *label)?;
+            value.axes[axis].positions().map(|length| (*label, length))
+        });
+        let kept: Vec<(Label, usize)> = kept.collect();
+        let all: Vec<(Label, usize)> = kept.iter().chain(&summed.positions).copied().collect();
+        let source = self.laid_out(value, &einsum.inputs[value_at], &all);
+        let contracted: usize = summed.positions.iter().map(|(_, length)| length).product();
+        let size: usize = kept.iter().map(|(_, length)| length).product();
+        let own = own_weights(&kept, |label| labels.contains(&label));
+        let fan_in = (summed.channels * contracted) as f64;
+        let weight =
+            self.weight(bare, &format!("{:?} {contracted}", signature(bare, &roles)), fan_in, factor)?;
+        if weight.constant.is_some_and(|value| value != 0.0) {
+            return Err(self.refuse("its weights all start with one number that is not zero"));
+        }
+        // The size of the value's factor goes into variances, the sign stays.
+        let scale = source.factor * source.factor;
+        let weight = Used { variance: weight.variance * scale, tangent: weight.tangent * scale, ..weight };
+        let sign = if source.factor * factor < 0.0 { -1.0 } else { 1.0 };
+        let source = Term { factor: sign, ..source };
+        let axes = einsum.output.iter().map(|label| match einsum.axis(value_at, *label) {
+            Some(axis) => value.axes[axis],
+            None => Axis::Channel(einsum.axis(weight_at, *label).map_or(1, |axis| bare.axes[axis].1)),
+        });
+        let axes = axes.collect::<Vec<_>>();
+        let node = self.push(Kind::Contraction(Contraction { weight, source, contracted, own }), size);
+        Ok(Value { term: Term { node, map: None, factor: 1.0 }, axes })
+    }
+
+    /// What a weight sums: positions in the order of its own axes, and channels, of which one must grow.
+    fn summed(
+        &self,
+        (bare, labels, roles): (&Bare, &[Label], &[Role]),
+        (value, value_at): (&Value, usize),
+        einsum: &Einsum,
+    ) -> Built<Summed> {
+        let mut positions: Vec<(usize, Label, usize)> = Vec::new();
         let (mut channels, mut grows) = (1, false);
-        for ((label, role), (own, length, growing)) in labels.iter().zip(&roles).zip(&bare.axes) {
+        for ((label, role), (own, length, growing)) in labels.iter().zip(roles).zip(&bare.axes) {
             let Some(axis) = einsum.axis(value_at, *label).filter(|_| *role == Role::Summed) else {
                 continue;
             };
@@ -89,62 +131,26 @@ impl Building<'_> {
                     channels *= length;
                     grows |= growing;
                 }
-                Axis::Position(_) => summed.push((*own, *label, *length)),
+                Axis::Position(_) => positions.push((*own, *label, *length)),
+                Axis::Flat(of_it, rest) => {
+                    positions.push((*own, *label, of_it));
+                    channels *= rest;
+                    grows |= growing;
+                }
             }
         }
-        if !fixed && !grows {
+        if !self.is_fixed(value) && !grows {
             return Err(self.finite_sum(value, value_at, labels, einsum));
         }
-        summed.sort_unstable();
-        let kept: Vec<(Label, Axis)> = einsum
-            .output
-            .iter()
-            .filter_map(|label| einsum.axis(value_at, *label).map(|axis| (*label, value.axes[axis])))
-            .collect();
-        let positions: Vec<(Label, usize)> = kept
-            .iter()
-            .filter_map(
-                |(label, axis)| {
-                    if let Axis::Position(length) = axis { Some((*label, *length)) } else { None }
-                },
-            )
-            .collect();
-        let all: Vec<(Label, usize)> = positions
-            .iter()
-            .copied()
-            .chain(summed.iter().map(|(_, label, length)| (*label, *length)))
-            .collect();
-        let source = self.laid_out(value, &einsum.inputs[value_at], &all);
-        let contracted: usize = summed.iter().map(|(_, _, length)| length).product();
-        let size: usize = positions.iter().map(|(_, length)| length).product();
-        let own = own_weights(&positions, |label| labels.contains(&label));
-        let fan_in = (channels * contracted) as f64;
-        let signature = format!("{:?} {contracted}", signature(bare, &roles));
-        let weight = self.weight(bare, &signature, fan_in, factor)?;
-        if weight.constant.is_some_and(|value| value != 0.0) {
-            return Err(self.refuse("its weights all start with one number that is not zero"));
-        }
-        // The factor of the value goes into variances.
-        let scale = source.factor * source.factor;
-        let weight = Used { variance: weight.variance * scale, tangent: weight.tangent * scale, ..weight };
-        let sign = if source.factor * factor < 0.0 { -1.0 } else { 1.0 };
-        let source = crate::kernel::node::Term { factor: sign, ..source };
-        let axes = einsum.output.iter().map(|label| match einsum.axis(value_at, *label) {
-            Some(axis) => value.axes[axis],
-            None => Axis::Channel(einsum.axis(weight_at, *label).map_or(1, |axis| bare.axes[axis].1)),
-        });
-        let axes = axes.collect::<Vec<_>>();
-        let node = self.push(Kind::Contraction(Contraction { weight, source, contracted, own }), size);
-        Ok(Value { term: crate::kernel::node::Term { node, map: None, factor: 1.0 }, axes })
+        positions.sort_unstable();
+        Ok(Summed {
+            positions: positions.into_iter().map(|(_, label, length)| (label, length)).collect(),
+            channels,
+        })
     }
 
     /// A positional reading of a value: its positions in the order of some labels.
-    fn laid_out(
-        &mut self,
-        value: &Value,
-        labels: &[Label],
-        order: &[(Label, usize)],
-    ) -> crate::kernel::node::Term {
+    fn laid_out(&mut self, value: &Value, labels: &[Label], order: &[(Label, usize)]) -> Term {
         let to: Vec<usize> = order.iter().map(|(_, length)| *length).collect();
         let place = |label: &Label| order.iter().position(|(own, _)| own == label);
         let positions = labels.iter().enumerate().filter(|(axis, _)| value.position(*axis).is_some());
@@ -159,7 +165,7 @@ impl Building<'_> {
             return Ok(());
         }
         for (label, axis) in einsum.inputs[at].iter().zip(&value.axes) {
-            if matches!(axis, Axis::Channel(_)) && !weight.contains(label) {
+            if axis.has_channels() && !weight.contains(label) {
                 return Err(self.refuse(
                     "one set of weights acts on every channel alike: given these weights the channels stay dependent",
                 ));

@@ -12,11 +12,7 @@ use crate::rational::Rational;
 type Labelled = Vec<(Label, Axis)>;
 
 fn positions(labelled: &Labelled) -> Vec<(Label, usize)> {
-    let own = |(label, axis): &(Label, Axis)| match axis {
-        Axis::Position(length) => Some((*label, *length)),
-        Axis::Channel(_) => None,
-    };
-    labelled.iter().filter_map(own).collect()
+    labelled.iter().filter_map(|(label, axis)| Some((*label, axis.positions()?))).collect()
 }
 
 fn size(order: &[(Label, usize)]) -> usize {
@@ -132,8 +128,7 @@ impl Building<'_> {
 
     /// A random number that every channel shares would keep channels dependent.
     fn hold_own_channels(&self, value: &Value, labels: &[Label], agreed: &Labelled) -> Built<()> {
-        let shares =
-            |(label, axis): &(Label, Axis)| matches!(axis, Axis::Channel(_)) && !labels.contains(label);
+        let shares = |(label, axis): &(Label, Axis)| axis.has_channels() && !labels.contains(label);
         if !self.is_fixed(value) && agreed.iter().any(shares) {
             return Err(
                 self.refuse("one random number is shared by all channels, so they do not become independent")
@@ -147,11 +142,11 @@ impl Building<'_> {
         let labelled: Labelled = einsum.inputs[0].iter().copied().zip(value.axes.iter().copied()).collect();
         let mut factor = factor;
         for (label, axis) in &labelled {
-            if let (false, Axis::Channel(length)) = (einsum.output.contains(label), axis) {
+            if !einsum.output.contains(label) && axis.has_channels() {
                 if !self.is_fixed(value) {
                     return Err(self.refuse("it sums channels without weights of their own"));
                 }
-                factor *= *length as f64;
+                factor *= axis.channels() as f64;
             }
         }
         let from = positions(&labelled);
@@ -199,10 +194,7 @@ impl Building<'_> {
 
     fn fixed_product(&mut self, values: &[Value; 2], einsum: &Einsum, factor: f64) -> Built<Value> {
         let (output, summed) = self.both(values, einsum)?;
-        let channels: usize = summed
-            .iter()
-            .map(|(_, axis)| if let Axis::Channel(length) = axis { *length } else { 1 })
-            .product();
+        let channels: usize = summed.iter().map(|(_, axis)| axis.channels()).product();
         let all: Vec<(Label, usize)> = positions(&output).into_iter().chain(positions(&summed)).collect();
         let terms = [0, 1].map(|at| self.lined_up(&values[at], &einsum.inputs[at], &all));
         let [mut left, right] = terms;
@@ -223,7 +215,7 @@ impl Building<'_> {
         let values =
             if fixed_at == 0 { [fixed.clone(), random.clone()] } else { [random.clone(), fixed.clone()] };
         let (output, summed) = self.both(&values, einsum)?;
-        if summed.iter().any(|(_, axis)| matches!(axis, Axis::Channel(_))) {
+        if summed.iter().any(|(_, axis)| axis.has_channels()) {
             return Err(self.refuse("it sums channels without weights of their own"));
         }
         self.hold_own_channels(random, &einsum.inputs[random_at], &output)?;
@@ -289,10 +281,7 @@ impl Building<'_> {
                 .refuse("it sums finitely many products of random numbers, which stay random")
                 .with_help("let the length that is summed grow with a `scale` symbol"));
         }
-        let channels: usize = summed
-            .iter()
-            .map(|(_, axis)| if let Axis::Channel(length) = axis { *length } else { 1 })
-            .product();
+        let channels: usize = summed.iter().map(|(_, axis)| axis.channels()).product();
         let factor = match multiplier {
             Multiplier::Written(scalar) => {
                 let root = growth.pow(Rational::HALF);

@@ -29,6 +29,7 @@ impl Building<'_> {
             }
             Op::Split { axis, parts } => {
                 let kind = value.axes[*axis];
+                self.hold_plain(kind)?;
                 let new = lengths[*axis..*axis + *parts].iter().map(|length| like(kind, *length));
                 let mut axes = value.axes.clone();
                 axes.splice(*axis..=*axis, new);
@@ -53,6 +54,7 @@ impl Building<'_> {
         steps: [usize; 3],
         lengths: &[usize],
     ) -> Built<Value> {
+        self.hold_plain(value.axes[axis])?;
         let Some(place) = value.position(axis) else {
             return Err(self.refuse("a window slides along channels, whose order means nothing in the limit"));
         };
@@ -63,24 +65,23 @@ impl Building<'_> {
         Ok(self.through(value, map, axes))
     }
 
-    fn merged(&mut self, value: &Value, axis: usize, parts: usize) -> Built<Value> {
+    fn merged(&self, value: &Value, axis: usize, parts: usize) -> Built<Value> {
         let range = axis..axis + parts;
         let own = &value.axes[range.clone()];
-        let length = own.iter().map(|axis| axis.length()).product();
-        let channels = own.iter().filter(|axis| matches!(axis, Axis::Channel(_))).count();
-        if channels != 0 && channels != parts {
-            let ones = own.iter().all(|axis| matches!(axis, Axis::Channel(_)) || axis.length() == 1);
-            if !ones {
-                return Err(self.refuse("it makes one axis of positions and channels"));
-            }
-        }
+        let positions: usize = own.iter().filter_map(|axis| axis.positions()).product();
+        let channels: usize = own.iter().map(|axis| axis.channels()).product();
+        let new = match (own.iter().any(|axis| axis.has_channels()), positions) {
+            (false, _) => Axis::Position(positions),
+            (true, 1) => Axis::Channel(channels),
+            (true, _) => Axis::Flat(positions, channels),
+        };
         let mut axes = value.axes.clone();
-        let new = if channels > 0 { Axis::Channel(length) } else { Axis::Position(length) };
         axes.splice(range, [new]);
         Ok(Value { axes, ..value.clone() })
     }
 
     fn picked(&mut self, value: &Value, axis: usize, at: usize) -> Built<Value> {
+        self.hold_plain(value.axes[axis])?;
         let mut axes = value.axes.clone();
         axes.remove(axis);
         let Some(place) = value.position(axis) else {
@@ -93,10 +94,19 @@ impl Building<'_> {
         Ok(self.through(value, map, axes))
     }
 
+    /// What is flattened can only be mapped entry by entry, and read by a weight.
+    fn hold_plain(&self, axis: Axis) -> Built<()> {
+        match axis {
+            Axis::Flat(..) => Err(self.refuse("it takes apart an axis that holds positions and channels")),
+            Axis::Channel(_) | Axis::Position(_) => Ok(()),
+        }
+    }
+
     /// Tensors one after another.
     pub(super) fn concat(&mut self, id: NodeId, axis: usize) -> Built<Value> {
         let operands = self.graph.node(id).operands.clone();
         let values = operands.iter().map(|own| self.value(*own)).collect::<Built<Vec<Value>>>()?;
+        self.hold_plain(values[0].axes[axis])?;
         let Some(place) = values[0].position(axis) else {
             return Err(self
                 .refuse("it joins channels of different tensors, which are not alike")
@@ -122,7 +132,7 @@ impl Building<'_> {
 fn like(kind: Axis, length: usize) -> Axis {
     match kind {
         Axis::Channel(_) => Axis::Channel(length),
-        Axis::Position(_) => Axis::Position(length),
+        Axis::Position(_) | Axis::Flat(..) => Axis::Position(length),
     }
 }
 

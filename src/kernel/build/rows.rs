@@ -18,11 +18,8 @@ impl Building<'_> {
             let along = if norm == Norm::Rms { Along::Rms } else { Along::Standardize };
             return self.along_axis(&value, *axis, along);
         }
-        let left_out = value
-            .axes
-            .iter()
-            .enumerate()
-            .any(|(at, axis)| matches!(axis, Axis::Channel(_)) && !axes.contains(&at));
+        let left_out =
+            value.axes.iter().enumerate().any(|(at, axis)| axis.has_channels() && !axes.contains(&at));
         if left_out || !value.channels() {
             return Err(
                 self.refuse("it normalizes each channel by itself, so that what it divides by stays random")
