@@ -19,8 +19,11 @@ use mupc::rational::Rational;
 
 /// A network with how its weights start.
 pub struct Case {
+    /// What it computes.
     pub network: mupc::Network,
+    /// How its weights start.
     pub prior: Prior,
+    /// The values of its scale symbols.
     pub values: Vec<Rational>,
 }
 
@@ -45,14 +48,17 @@ impl Case {
         Case { network, prior, values }
     }
 
+    /// The tensor whose kernels are asked for.
     pub fn output(&self) -> NodeId {
         self.network.graph.outputs[0]
     }
 
+    /// Its limit, with the tangent.
     pub fn limit(&self) -> Result<Limit, NoLimit> {
         Limit::new(&self.network.graph, &self.values, &self.prior, self.output(), true)
     }
 
+    /// The kernels of some points.
     pub fn gram(&self, points: &Points) -> Gram {
         self.limit().unwrap_or_else(|error| panic!("{error}")).gram(points, &())
     }

@@ -2,22 +2,11 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-/// tan of pi/8 and of pi/16-like steps are not needed: the argument is reduced once to at most tan(pi/8), then a quotient of polynomials
-/// follows (Cephes, S. Moshier, atan.c; error below 2e-16 relative).
-const P: [f64; 5] = [
-    -8.750608600031904122785e-1,
-    -1.615753718733365076637e1,
-    -7.500855792314704667340e1,
-    -1.228866684490136173410e2,
-    -6.485021904942025371773e1,
-];
-const Q: [f64; 5] = [
-    2.485846490142306297962e1,
-    1.650270098316988542046e2,
-    4.328810604912902668951e2,
-    4.853903996359136964868e2,
-    1.945506571482613964425e2,
-];
+/// atan(x) = x + x z P(z)/Q(z) with z = x^2, for |x| up to 0.66 (Cephes, S. Moshier, atan.c; error below 2e-16 relative).
+const P: [f64; 5] =
+    [-0.8750608600031904, -16.157537187333652, -75.00855792314705, -122.88666844901361, -64.85021904942025];
+const Q: [f64; 5] =
+    [24.858464901423062, 165.02700983169885, 432.88106049129027, 485.3903996359137, 194.5506571482614];
 
 /// atan of x between 0 and 0.66.
 #[inline(always)]

@@ -184,9 +184,15 @@ impl<'a> Run<'a> {
     }
 
     fn sum(&self, side: Side, terms: &[(Pair, Option<Arc<Sparse>>, f64)], out: &mut Buffer) {
-        for (pair, map, factor) in terms {
-            if let Some(source) = self.get(*pair) {
-                self.add_term(side, map, *factor, source, out, true);
+        for (at, (pair, map, factor)) in terms.iter().enumerate() {
+            let Some(source) = self.get(*pair) else { continue };
+            let plain = at == 0 && map.is_none() && *factor == 1.0 && out.tied == source.tied;
+            match (&mut out.tangent, &source.tangent) {
+                (Some(out_tangent), Some(tangent)) if plain => {
+                    out.value.copy_from_slice(&source.value);
+                    out_tangent.copy_from_slice(tangent);
+                }
+                _ => self.add_term(side, map, *factor, source, out, true),
             }
         }
     }

@@ -13,6 +13,9 @@ const SIDE: usize = 64;
 /// Numbers that one tile may hold.
 const ROOM: usize = 1 << 22;
 
+/// Rows and columns of a tile.
+type Job = (Range<usize>, Range<usize>);
+
 /// Two kernels between some points and others; rows and columns count points, and within a point its positions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gram {
@@ -82,10 +85,10 @@ impl Limit {
     fn assembled(
         &self,
         (left, right): (&Statistics, &Statistics),
-        (jobs, symmetric): (Vec<(Range<usize>, Range<usize>)>, bool),
+        (jobs, symmetric): (Vec<Job>, bool),
         watch: &dyn Watch,
     ) -> Gram {
-        let one = |(rows, columns): &(Range<usize>, Range<usize>)| {
+        let one = |(rows, columns): &Job| {
             let tile = Tile { left, right, rows: rows.clone(), columns: columns.clone(), diagonal: false };
             let found = Run::new(&self.nodes, &self.cross, tile).finish();
             watch.finished(rows.len() * columns.len());
@@ -111,7 +114,7 @@ impl Limit {
 fn place(
     out: &mut [f64],
     columns: usize,
-    (rows_of, columns_of): &(Range<usize>, Range<usize>),
+    (rows_of, columns_of): &Job,
     buffer: &Buffer,
     numbers: &[f64],
     symmetric: bool,

@@ -80,7 +80,7 @@ fn operands(node: &Node) -> Vec<Place> {
 impl Limit {
     /// The statistics of some points.
     pub(super) fn prepare(&self, points: &Points) -> Statistics {
-        let chunk = (CHUNK / self.largest_size().pow(2).max(1)).max(1).min(CHUNK);
+        let chunk = (CHUNK / self.largest_size().pow(2).max(1)).clamp(1, CHUNK);
         let starts: Vec<usize> = (0..points.count).step_by(chunk).collect();
         let one = |start: &usize| {
             let range = *start..(*start + chunk).min(points.count);

@@ -71,7 +71,7 @@ pub fn examples(
             if labels.len() != rows {
                 return Err(misfit);
             }
-            let classes = data.wanted()[target].classes.unwrap_or(1) as usize;
+            let classes = data.wanted()[target].classes.unwrap_or(1);
             let entry =
                 |row: usize, class: usize| f64::from(u8::from(labels[row] == class)) - 1.0 / classes as f64;
             Ok(Examples { points, targets: Mat::from_fn(rows, classes, entry), labels: Some(labels) })

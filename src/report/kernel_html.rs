@@ -141,7 +141,7 @@ fn table(out: &mut String, head: &[&str], rows: &[Vec<String>]) {
     let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
         cells.map(|cell| format!("<{tag}>{}", escaped(cell))).collect()
     };
-    let _ = write!(out, "<div class=\"scroll\"><table><tr>{}</tr>\n", cells("th", &mut head.iter().copied()));
+    let _ = writeln!(out, "<div class=\"scroll\"><table><tr>{}</tr>", cells("th", &mut head.iter().copied()));
     for row in rows {
         let _ = writeln!(out, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
     }

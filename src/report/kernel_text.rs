@@ -70,8 +70,8 @@ fn table<const N: usize>(head: [&str; N], rows: &[Vec<String>]) -> String {
 /// A number with four digits.
 pub fn short(number: f64) -> String {
     match number.abs() {
-        size if size == 0.0 => "0".to_string(),
-        size if size >= 1e5 || size < 1e-3 => format!("{number:.3e}"),
+        0.0 => "0".to_string(),
+        size if !(1e-3..1e5).contains(&size) => format!("{number:.3e}"),
         size if size >= 100.0 => format!("{number:.1}"),
         _ => format!("{number:.4}"),
     }

@@ -78,7 +78,8 @@ impl Building<'_> {
         let labels = &einsum.inputs[weight_at];
         let roles: Vec<Role> = labels.iter().map(role).collect();
         let factor = self.factor(multiplier);
-        if !roles.contains(&Role::Summed) && !(self.is_fixed(value) && roles.contains(&Role::Free)) {
+        let spread = self.is_fixed(value) && roles.contains(&Role::Free);
+        if !roles.contains(&Role::Summed) && !spread {
             return self.gained((bare, weight_at), (value, value_at), einsum, factor);
         }
         self.hold_channels(value, value_at, labels, einsum)?;
