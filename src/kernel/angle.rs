@@ -17,7 +17,8 @@ fn small(x: f64) -> f64 {
     x + x * z * (above / below)
 }
 
-/// atan2(s, c) for s >= 0: from 0 to pi. Zero for s = c = 0.
+/// atan2(s, c) for s >= 0: from 0 to pi. For s = c = 0, where nothing correlates, it is pi/2: a kink then has the mean of its two slopes, which keeps
+/// tangent kernels positive where a pixel or an input is zero.
 #[inline(always)]
 pub fn angle(s: f64, c: f64) -> f64 {
     let a = c.abs();
@@ -29,7 +30,7 @@ pub fn angle(s: f64, c: f64) -> f64 {
     let part = small(ratio) + if beyond { 0.5 * FRAC_PI_2 } else { 0.0 };
     let first = if s < a { part } else { FRAC_PI_2 - part };
     let turned = if c < 0.0 { PI - first } else { first };
-    if high > 0.0 { turned } else { 0.0 }
+    if high > 0.0 { turned } else { FRAC_PI_2 }
 }
 
 #[cfg(test)]
@@ -51,6 +52,6 @@ mod tests {
         }
         assert_eq!(angle(0.0, 1.0), 0.0);
         assert_eq!(angle(0.0, -2.0), PI);
-        assert_eq!(angle(0.0, 0.0), 0.0);
+        assert_eq!(angle(0.0, 0.0), FRAC_PI_2);
     }
 }

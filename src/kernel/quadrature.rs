@@ -120,6 +120,16 @@ pub struct Moments {
     pub slope_square: f64,
 }
 
+/// The slope at zero; at a kink the mean of both sides, as duals have it.
+fn slope_at_zero(func: Func) -> f64 {
+    match func {
+        Func::Relu => 0.5,
+        Func::LeakyRelu => 0.505,
+        Func::Abs => 0.0,
+        _ => slope(func, 0.0, value(func, 0.0)),
+    }
+}
+
 /// The moments of a function at these variances.
 pub fn moments(func: Func, variances: &[f64]) -> Vec<Moments> {
     let largest = variances.iter().fold(0.0_f64, |largest, q| largest.max(*q));
@@ -129,7 +139,11 @@ pub fn moments(func: Func, variances: &[f64]) -> Vec<Moments> {
             let (mean, square) = ((0.5 * variance).exp(), (2.0 * variance).exp());
             return Moments { mean, slope: mean, square, slope_square: square };
         }
-        let root = variance.max(0.0).sqrt();
+        if *variance <= 0.0 {
+            let (mean, slope) = (value(func, 0.0), slope_at_zero(func));
+            return Moments { mean, slope, square: mean * mean, slope_square: slope * slope };
+        }
+        let root = variance.sqrt();
         let mut found = Moments::default();
         for (z, w) in rule.nodes.iter().zip(&rule.weights) {
             let y = value(func, root * z);

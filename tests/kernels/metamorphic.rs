@@ -244,3 +244,25 @@ fn trained_gains_in_front_of_nonlinearities() {
         }
     }
 }
+
+#[test]
+fn tangent_kernels_are_positive_where_inputs_are_zero() {
+    // Blank patches of pictures, and blank inputs: kinks stand exactly at zero there.
+    let picture = |seed: usize| -> Vec<f64> {
+        let ink = |at: usize| if (at + seed) % 3 == 0 { 0.0 } else { ((at * 7 + seed * 13) as f64).sin() };
+        (0..36).map(|at| if at % 6 < 3 { 0.0 } else { ink(at) }).collect()
+    };
+    let mut rows: Vec<Vec<f64>> = (0..12).map(picture).collect();
+    rows.push(vec![0.0; 36]);
+    for func in ["relu", "leaky_relu", "abs", "elu", "tanh"] {
+        let spec = format!(
+            "h = {func}(conv2d(x, n, 3)) h = {func}(conv2d(h, n, 3)) + h f = linear(global_pool2d(h), 1)"
+        );
+        let gram = case(&spec, "[6, 6, 1]").gram(&Points::single(&rows));
+        let own = matrix(gram.rows, gram.columns, &gram.ntk);
+        let spectrum = own.self_adjoint_eigenvalues(faer::Side::Lower).unwrap();
+        let (least, most) =
+            spectrum.iter().fold((f64::MAX, 0.0_f64), |(low, high), own| (low.min(*own), high.max(*own)));
+        assert!(least > -1e-11 * most, "{func}: {least} {most}");
+    }
+}
