@@ -103,7 +103,7 @@ impl<'a> Asked<'a> {
         let kernel_seconds = progress.end();
         let loss: Loss = self.args.loss.into();
         let times = (!self.args.times.is_empty()).then(|| self.args.times.clone());
-        let course = Course { loss, ridge: self.args.ridge, times };
+        let course = Course { loss, ridge: self.args.ridge, times, rate: self.args.rate };
         let kernels = study(&gram, &train, &test, &course).map_err(failed)?;
         let record = Record {
             network: graph.name.clone(),
@@ -116,6 +116,7 @@ impl<'a> Asked<'a> {
             test: self.test.len(),
             outputs: train.targets.ncols(),
             loss: loss.formula().to_string(),
+            rate: self.args.rate,
             method,
             kernels,
             trained: None,

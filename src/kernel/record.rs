@@ -25,6 +25,8 @@ pub struct Record {
     pub outputs: usize,
     /// The formula of the loss, which sets the unit of time.
     pub loss: String,
+    /// The learning rate of discrete steps; none for gradient flow.
+    pub rate: Option<f64>,
     /// How the kernels were found: in the limit, or as means over finite networks with their standard errors.
     pub method: String,
     /// The kernels.

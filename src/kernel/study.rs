@@ -96,6 +96,8 @@ pub struct Course {
     pub ridge: f64,
     /// When to look; none for times chosen by the spectrum.
     pub times: Option<Vec<f64>>,
+    /// Gradient descent in steps of this learning rate in place of gradient flow: a time is so many steps, rounded, times the rate.
+    pub rate: Option<f64>,
 }
 
 /// Kernels of all rows, the training ones first.
@@ -158,7 +160,8 @@ fn kernel(
         .times
         .clone()
         .unwrap_or_else(|| usual_times(&spectrum, course.loss.factor(targets.nrows(), targets.ncols())));
-    let moments = times.par_iter().map(|time| moment(*time, &training, own, prior, (train, test)));
+    let moments =
+        times.par_iter().map(|time| moment((*time, course.rate), &training, own, prior, (train, test)));
     let trains: Vec<f64> = (0..own.train.nrows()).map(|at| own.train[(at, at)]).collect();
     let condition = spectrum.condition();
     Ok(KernelRecord {
@@ -199,14 +202,17 @@ fn usual_times(spectrum: &Spectrum, factor: f64) -> Vec<f64> {
 }
 
 fn moment(
-    time: f64,
+    (time, rate): (f64, Option<f64>),
     training: &Training,
     own: &Blocks,
     prior: &Blocks,
     (train, test): (&Examples, &Examples),
 ) -> Moment {
     let targets = train.targets.as_ref();
-    let flow = Time::Flow(time);
+    let flow = match rate.filter(|_| time.is_finite()) {
+        Some(rate) => Time::Steps { count: (time / rate).round() as u64, rate },
+        None => Time::Flow(time),
+    };
     let zero = Mat::<f64>::zeros(targets.nrows(), targets.ncols());
     let fitted = training.train(flow, zero.as_ref(), targets);
     let (mean, variance) = training.test_mean_and_variance(

@@ -56,7 +56,12 @@ pub fn set_up(record: &Record) -> String {
 
 /// What time means here.
 pub fn time(record: &Record) -> String {
-    format!("gradient flow on {}: df/dt = -dL/df through the kernel, rate 1", record.loss)
+    match record.rate {
+        None => format!("gradient flow on {}: df/dt = -K dL/df", record.loss),
+        Some(rate) => {
+            format!("steps of gradient descent on {} with rate {rate}; time is steps times rate", record.loss)
+        }
+    }
 }
 
 fn table<const N: usize>(head: [&str; N], rows: &[Vec<String>]) -> String {

@@ -136,3 +136,20 @@ fn bad_requests_are_refused_before_any_work() {
         assert!(text.contains(reason), "{text}");
     }
 }
+
+#[test]
+fn steps_beyond_the_largest_rate_diverge() {
+    let errors = |rate: f64| {
+        let rate = format!("{rate:e}");
+        let record =
+            json(&["specs/mlp.mup", "--train", "60", "--test", "20", "--rate", &rate, "--times", "0,20"]);
+        let own = &record["kernels"][1];
+        let curve: Vec<f64> =
+            own["curve"].as_array().unwrap().iter().map(|own| own["train_error"].as_f64().unwrap()).collect();
+        (own["largest_rate"].as_f64().unwrap(), curve)
+    };
+    let (largest, _) = errors(1e-4);
+    let (_, below) = errors(0.9 * largest);
+    let (_, above) = errors(1.1 * largest);
+    assert!(below[1] < below[0] && above[1] > 1e3 * above[0], "{below:?} {above:?}");
+}

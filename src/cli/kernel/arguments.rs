@@ -74,6 +74,9 @@ pub struct KernelArguments {
     /// Times of training to look at, such as `0,1,10,inf`; chosen by the spectrum if not given.
     #[arg(long, value_delimiter = ',', value_parser = time)]
     pub times: Vec<f64>,
+    /// Discrete steps of gradient descent with this learning rate in place of gradient flow; a time is steps times rate.
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub rate: Option<f64>,
     /// Also train the finite network, at the spec's lengths.
     #[arg(long)]
     pub trained: bool,
