@@ -12,6 +12,8 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+pub mod kernel;
+pub mod names;
 mod sizes;
 mod table;
 mod test;
@@ -44,6 +46,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Compare(args) => compare::run(args),
         Task::Check(args) => check::run(args),
         Task::Transfer(args) => transfer::run(args),
+        Task::Kernel(args) => kernel::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

@@ -35,6 +35,7 @@ pub mod diagnostic;
 pub mod dim;
 pub mod explain;
 pub mod graph;
+pub mod kernel;
 pub mod loader;
 pub mod network;
 pub mod numeric;

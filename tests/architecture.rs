@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -28,6 +28,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ),
     ("concrete", &["dim", "graph", "rational"]),
     ("numeric", &["abc", "concrete", "dim", "graph", "optimizer", "rational", "shape"]),
+    ("kernel", &["concrete", "dim", "graph", "numeric", "optimizer", "rational", "shape", "source"]),
     (
         "check",
         &[
@@ -59,6 +60,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "concrete",
             "dim",
             "graph",
+            "kernel",
             "parameterization",
             "rational",
             "shape",
@@ -90,6 +92,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "diagnostic",
             "dim",
             "graph",
+            "kernel",
             "loader",
             "network",
             "numeric",

@@ -1,24 +1,22 @@
 //! The arguments, as clap reads them.
 
-use std::ffi::OsStr;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::check::{CheckArguments, EXAMPLES};
 use super::failure::Failure;
 use super::files::{compile_for, name_in_file};
+use super::names::{Suggested, one_of};
 use crate::diagnostic::{did_you_mean, nearest};
 use crate::graph::Graph;
 use crate::network::{Network, Question};
 use crate::optimizer::{Decay, Optimizer, Plan};
 use crate::parameterization::pattern::matching;
 use crate::parameterization::scheme::NoScheme;
-use crate::parameterization::{Form, LearningRates, Named, Scheme};
+use crate::parameterization::{Form, LearningRates, Scheme};
 use crate::rational::Rational;
 use crate::size::change::{Alignment, Convention, Readout};
 
@@ -61,6 +59,8 @@ pub enum Task {
     Check(CheckArguments),
     /// Find the best learning rate at several sizes: does that of the smallest stay the best? 1 if it does not.
     Transfer(Box<super::transfer::TransferArguments>),
+    /// Show what the network is at infinite width: NNGP and NTK, their spectra, predictions and training in time.
+    Kernel(super::kernel::KernelArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),
@@ -431,22 +431,6 @@ fn unknown(graph: &Graph, error: &NoScheme) -> Failure {
     Failure::Other(message, did_you_mean(name, known.iter().copied()))
 }
 
-/// Any name; the known ones are suggested.
-#[derive(Clone, Debug)]
-pub(super) struct Suggested;
-
-impl TypedValueParser for Suggested {
-    type Value = String;
-
-    fn parse_ref(&self, _: &Command, _: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
-        Ok(value.to_string_lossy().into_owned())
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(Named::ALL.into_iter().map(|named| PossibleValue::new(named.name()))))
-    }
-}
-
 fn decay() -> impl TypedValueParser<Value = Decay> {
     one_of(Decay::ALL.map(Decay::name))
 }
@@ -457,44 +441,4 @@ fn rates() -> impl TypedValueParser<Value = LearningRates> {
 
 fn form() -> impl TypedValueParser<Value = Form> {
     one_of(Form::ALL.map(Form::name))
-}
-
-/// One of some names, with a suggestion for a misspelt one.
-fn one_of<const N: usize, T>(names: [&'static str; N]) -> OneOf<T> {
-    OneOf { names: names.to_vec(), of: PhantomData }
-}
-
-/// Reads one of some names.
-#[derive(Clone, Debug)]
-struct OneOf<T> {
-    names: Vec<&'static str>,
-    of: PhantomData<fn() -> T>,
-}
-
-impl<T: FromStr + Clone + Send + Sync + 'static> TypedValueParser for OneOf<T> {
-    type Value = T;
-
-    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
-        let text = value.to_string_lossy();
-        text.parse().map_err(|_| self.unknown(command, arg, &text))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.names.iter().map(PossibleValue::new)))
-    }
-}
-
-impl<T> OneOf<T> {
-    fn unknown(&self, command: &Command, arg: Option<&Arg>, text: &str) -> clap::Error {
-        let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
-        let known = self.names.iter().map(|name| (*name).to_string()).collect();
-        let arg = arg.map_or_else(|| "...".to_string(), Arg::to_string);
-        error.insert(ContextKind::InvalidArg, ContextValue::String(arg));
-        error.insert(ContextKind::InvalidValue, ContextValue::String(text.to_string()));
-        error.insert(ContextKind::ValidValue, ContextValue::Strings(known));
-        if let Some(name) = nearest(text, self.names.iter().copied()) {
-            error.insert(ContextKind::SuggestedValue, ContextValue::String(name.to_string()));
-        }
-        error
-    }
 }

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::memory::allowed;
 use crate::check::setting::Base;
-use crate::cli::args::{OptimizerChoice, Suggested, Terms};
+use crate::cli::args::{OptimizerChoice, Terms};
 use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
+use crate::cli::names::Suggested;
 use crate::cli::sizes::{counts_repetitions, rate, sizes};
 use crate::graph::Graph;
 use crate::network::{Network, Question};

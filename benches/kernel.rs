@@ -1,0 +1,56 @@
+//! Kernels of infinitely wide networks: seconds for NNGP and NTK together, float64, on all cores.
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use mupc::kernel::{Limit, Parameterization, Points, Prior};
+use mupc::rational::Rational;
+
+fn limit(spec: &str) -> Limit {
+    let network = mupc::compile(spec).unwrap_or_else(|error| panic!("{error}"));
+    let graph = &network.graph;
+    let mut prior = Prior::new(graph, Parameterization::Ntk, 2.0);
+    let biases = prior.params.iter_mut().filter(|own| own.constant == Some(0.0));
+    biases.for_each(|own| (own.variance, own.constant) = (0.01, None));
+    let values: Vec<Rational> = graph.scales.iter().map(|scale| scale.base).collect();
+    Limit::new(graph, &values, &prior, graph.outputs[0], true).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Points with entries of size one, the same in every run.
+fn points(count: usize, entries: usize) -> Points {
+    let entry = |at: usize| ((at as f64 * 0.754_877_666).fract() - 0.5) * 12.0_f64.sqrt();
+    let row = |row: usize| (0..entries).map(|at| entry(row * entries + at + row * row)).collect();
+    Points::single(&(0..count).map(row).collect::<Vec<Vec<f64>>>())
+}
+
+fn perceptron(layers: usize, func: &str) -> String {
+    format!(
+        "scale n = 512, L = {layers} input x[784] target y[1] h = affine(x, n)
+         repeat L as hidden {{ h = affine({func}(h), n) }}
+         f = affine({func}(h), 1) loss mse(f, y)"
+    )
+}
+
+const CONVOLUTION: &str = "scale n = 64 input x[32, 32, 3] target y[1]
+    h = relu(conv2d(x, n, 3)) h = relu(conv2d(h, n, 3))
+    f = affine(global_pool2d(h), 1) loss mse(f, y)";
+
+fn kernels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("kernel");
+    group.sample_size(10);
+    let cases = [
+        ("relu, depth 3, 1000 points of 784", perceptron(1, "relu"), points(1000, 784)),
+        ("relu, depth 21, 1000 points of 784", perceptron(19, "relu"), points(1000, 784)),
+        ("tanh, depth 3, 500 points of 784", perceptron(1, "tanh"), points(500, 784)),
+        ("two convolutions, 2 images of 32 x 32", CONVOLUTION.to_string(), points(2, 3072)),
+    ];
+    for (name, spec, points) in cases {
+        let limit = limit(&spec);
+        let run = |points: &Points| limit.gram(points, &()).ntk[0];
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(|| points.clone(), |points| run(points), BatchSize::LargeInput)
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);

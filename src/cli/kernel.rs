@@ -1,0 +1,274 @@
+//! `mupc kernel`.
+
+mod arguments;
+mod progress;
+
+pub use arguments::KernelArguments;
+
+use std::path::Path;
+use std::time::Instant;
+
+use arguments::Which;
+use progress::Progress;
+
+use super::args::ReportFormat;
+use super::failure::{Answer, Failure};
+use super::files::{self, Spec};
+use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
+use crate::graph::{Graph, NodeId};
+use crate::kernel::dynamics::Loss;
+use crate::kernel::empirical::{Draws, Sampled};
+use crate::kernel::record::{Record, Trained};
+use crate::kernel::study::{Course, examples, study};
+use crate::kernel::{Gram, Limit, NoLimit, Prior, trained};
+use crate::network::Network;
+use crate::numeric::data::{Bound, bind};
+use crate::rational::Rational;
+use crate::report::{kernel_html, kernel_text, npy};
+
+/// What is asked: the network, how it starts, and which examples it learns.
+struct Asked<'a> {
+    args: &'a KernelArguments,
+    network: &'a Network,
+    values: Vec<Rational>,
+    prior: Prior,
+    output: NodeId,
+    data: Bound,
+    train: Vec<usize>,
+    test: Vec<usize>,
+}
+
+/// Studies the infinite-width limit of a network on a data set.
+pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
+    let started = Instant::now();
+    let spec = Spec::read(&args.spec, &[])?;
+    let network = args.network(&spec)?;
+    let asked = Asked::new(args, &network)?;
+    let threads = args.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool.map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
+    let (mut record, gram) = asked.record()?;
+    if args.trained {
+        record.trained =
+            finite(&network, &asked.values, &asked.prior, (&asked.data, &asked.train, &asked.test))?;
+    }
+    record.seconds = started.elapsed().as_secs_f64();
+    write(args, &record, &gram)?;
+    let text = match args.format {
+        ReportFormat::Text => kernel_text::text(&record),
+        ReportFormat::Json => {
+            let json = serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()))?;
+            format!("{json:#}\n")
+        }
+    };
+    Ok(Answer::text(text))
+}
+
+impl<'a> Asked<'a> {
+    fn new(args: &'a KernelArguments, network: &'a Network) -> Result<Asked<'a>, Failure> {
+        let graph = &network.graph;
+        let values: Vec<Rational> = graph.scales.iter().map(|scale| scale.base).collect();
+        let (prior, output) = (args.prior(graph)?, args.output_of(graph)?);
+        let data =
+            bind(&args.source(graph), graph, &values).map_err(|error| Failure::new(error.to_string()))?;
+        let (train, test) = chosen(args, &data)?;
+        Ok(Asked { args, network, values, prior, output, data, train, test })
+    }
+
+    /// The kernels, and what follows from them.
+    fn record(&self) -> Result<(Record, Gram), Failure> {
+        let graph = &self.network.graph;
+        let tangent = self.args.kernel == Which::Both;
+        let limit = match self.args.sample {
+            None => {
+                let limit = Limit::new(graph, &self.values, &self.prior, self.output, tangent);
+                Some(limit.map_err(|error| failed(self.network, &error))?)
+            }
+            Some(_) => None,
+        };
+        let positions =
+            limit.as_ref().map_or_else(|| positions(graph, self.output, &self.values), Limit::positions);
+        let count = self.train.len() + self.test.len();
+        hold_memory(self.args, limit.as_ref(), count * positions)?;
+        let failed = |error: crate::kernel::study::NoStudy| Failure::new(error.to_string());
+        let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
+        let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
+        let progress = Progress::start(count, self.args.quiet);
+        let (gram, method) = match &limit {
+            Some(limit) => {
+                (limit.gram(&train.points.followed_by(&test.points), &progress), "infinite width".to_string())
+            }
+            None => self.sample(tangent, &progress)?,
+        };
+        let kernel_seconds = progress.end();
+        let loss: Loss = self.args.loss.into();
+        let times = (!self.args.times.is_empty()).then(|| self.args.times.clone());
+        let course = Course { loss, ridge: self.args.ridge, times, rate: self.args.rate };
+        let kernels = study(&gram, &train, &test, &course).map_err(failed)?;
+        let record = Record {
+            network: graph.name.clone(),
+            output: graph.labels()[self.output.index()].clone(),
+            command: self.args.command(),
+            parameterization: format!("{:?}", self.args.parameterization).to_lowercase(),
+            start: self.args.start(),
+            data: self.data.describe(),
+            train: self.train.len(),
+            test: self.test.len(),
+            outputs: train.targets.ncols(),
+            loss: loss.formula().to_string(),
+            rate: self.args.rate,
+            method,
+            kernels,
+            trained: None,
+            kernel_seconds,
+            seconds: 0.0,
+        };
+        Ok((record, gram))
+    }
+
+    /// Means over finite networks.
+    fn sample(&self, tangent: bool, progress: &Progress) -> Result<(Gram, String), Failure> {
+        let graph = &self.network.graph;
+        let draws = Draws {
+            graph,
+            values: &self.values,
+            prior: &self.prior,
+            output: self.output,
+            count: self.args.sample.map_or(0, |count| count as usize),
+            tangent,
+        };
+        let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
+        let found = draws.sample(&self.data, &all, progress);
+        let found = found.map_err(|error| Failure::new(error.to_string()))?;
+        let method = sampled(graph, &self.values, &found);
+        Ok((found.mean, method))
+    }
+}
+
+/// A network without a limit, with the place that has none.
+fn failed(network: &Network, error: &NoLimit) -> Failure {
+    let mut item = Diagnostic::new(Stage::Analysis, error.to_string());
+    if let Some(span) = error.span {
+        item = item.at(span, "here");
+    }
+    let item = item
+        .help_if(error.help.clone())
+        .note("`--sample 50` estimates the kernels of finite networks in its place");
+    Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })
+}
+
+/// The examples: the first ones to train on, the next ones to predict.
+fn chosen(args: &KernelArguments, data: &Bound) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+    let (train, test) = (args.train as usize, args.test as usize);
+    if train + test > data.examples() {
+        return Err(Failure::Other(
+            format!("{train} + {test} examples were asked for, and there are {}", data.examples()),
+            Some(format!("ask for fewer, as in `--train {0} --test {0}`", data.examples() / 2)),
+        ));
+    }
+    Ok(((0..train).collect(), (train..train + test).collect()))
+}
+
+/// Kernels that do not fit are refused before any work.
+fn hold_memory(args: &KernelArguments, limit: Option<&Limit>, rows: usize) -> Result<(), Failure> {
+    let rows = rows as f64;
+    // Two kernels, their blocks and eigenvectors; and what tiles hold.
+    let tiles =
+        limit.map_or(0.0, |limit| limit.numbers_per_pair() as f64) * rayon::current_num_threads() as f64;
+    let bytes = 8.0 * (6.0 * rows * rows + 2.0 * tiles);
+    if !args.quiet && bytes > 2.5e8 {
+        eprintln!("kernels of {rows} rows: about {:.1} GB", bytes / 1e9);
+    }
+    if bytes > args.memory * 1e9 {
+        return Err(Failure::Other(
+            format!(
+                "the kernels of {rows} rows need about {:.1} GB, more than {} GB",
+                bytes / 1e9,
+                args.memory
+            ),
+            Some(
+                "ask for fewer examples with `--train` and `--test`, or allow more with `--memory`"
+                    .to_string(),
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The positions of a finite network's output: all its axes but the last.
+fn positions(graph: &Graph, output: NodeId, values: &[Rational]) -> usize {
+    let shape = &graph.node(output).shape;
+    let own = &shape[..shape.len().saturating_sub(1)];
+    own.iter().filter_map(|dim| dim.at(values)?.to_integer()).map(|length| length.max(1) as usize).product()
+}
+
+/// What finite networks were drawn, in words.
+fn sampled(graph: &Graph, values: &[Rational], found: &Sampled) -> String {
+    let names = graph.symbol_names();
+    let size: Vec<String> =
+        names.iter().zip(values).map(|(name, value)| format!("{name} = {value}")).collect();
+    let tangent = match found.ntk_error {
+        error if error > 0.0 => format!(", of the NTK {:.1} %", 100.0 * error),
+        _ => String::new(),
+    };
+    format!(
+        "Monte Carlo: means over {} networks with {}; relative standard error of the NNGP {:.1} %{tangent}",
+        found.draws,
+        size.join(", "),
+        100.0 * found.nngp_error
+    )
+}
+
+/// The finite network, trained on the same examples.
+fn finite(
+    network: &Network,
+    values: &[Rational],
+    prior: &crate::kernel::Prior,
+    (data, train, test): (&Bound, &[usize], &[usize]),
+) -> Result<Option<Trained>, Failure> {
+    let course = trained::Course::default();
+    let found = trained::accuracy(&network.graph, values, prior, (data, train, test), course);
+    let found = found.map_err(|error| Failure::new(error.to_string()))?;
+    let names = network.graph.symbol_names();
+    let size: Vec<String> =
+        names.iter().zip(values).map(|(name, value)| format!("{name} = {value}")).collect();
+    Ok(found.map(|accuracy| Trained {
+        how: format!(
+            "Adam, {} epochs, batch {}, rate {}, the spec's loss",
+            course.epochs, course.batch, course.rate
+        ),
+        size: size.join(", "),
+        accuracy,
+    }))
+}
+
+fn folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| Failure::new(format!("cannot make {}: {error}", path.display())))
+}
+
+/// Writes what was asked for beside the answer.
+fn write(args: &KernelArguments, record: &Record, gram: &Gram) -> Result<(), Failure> {
+    if let Some(path) = &args.html {
+        files::write(path, &kernel_html::html(record))?;
+    }
+    if let Some(path) = &args.svg {
+        folder(path)?;
+        for (name, svg) in kernel_html::charts(record) {
+            files::write(&path.join(name), &svg)?;
+        }
+    }
+    if let Some(path) = &args.npy {
+        folder(path)?;
+        for (name, numbers) in [("nngp.npy", &gram.nngp), ("ntk.npy", &gram.ntk)] {
+            if numbers.is_empty() {
+                continue;
+            }
+            let path = path.join(name);
+            let bytes = npy::encoded(&[gram.rows, gram.columns], numbers);
+            std::fs::write(&path, bytes)
+                .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! `mupc kernel` as it is used: reports, files, refusals; and every command of docs/infinite-width.md.
+
+use std::process::Output;
+
+use assert_cmd::Command;
+
+const DOCS: &str = include_str!("../../docs/infinite-width.md");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
+}
+
+fn kernel(arguments: &[&str]) -> Output {
+    run(&[&["kernel"], arguments].concat())
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let output = kernel(&[arguments, &["--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    let output = kernel(arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn every_command_of_the_page_runs() {
+    let mut count = 0;
+    for line in DOCS.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")) {
+        let (line, status) =
+            line.split_once("# status ").map_or((line, 0), |(line, status)| (line, status.parse().unwrap()));
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+        if count == 0 {
+            let shown = DOCS.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(text.starts_with(shown), "{text}");
+        }
+        count += 1;
+    }
+    assert!(count > 8);
+}
+
+#[test]
+fn kernels_learn_the_digits() {
+    let record = json(&["specs/mlp.mup", "--train", "300", "--test", "200"]);
+    for at in 0..2 {
+        let own = &record["kernels"][at];
+        assert!(own["accuracy"].as_f64().unwrap() > 0.85, "{own}");
+        let curve = own["curve"].as_array().unwrap();
+        let errors: Vec<f64> = curve.iter().map(|own| own["train_error"].as_f64().unwrap()).collect();
+        assert!(
+            errors.windows(2).all(|pair| pair[1] <= pair[0] * 1.000_001),
+            "training errors fall: {errors:?}"
+        );
+        // At the end of training with the NNGP stands its regression.
+        let last = curve.last().unwrap();
+        assert!(last["time"].is_null());
+        let (found, expected) = (last["test_error"].as_f64().unwrap(), own["test_error"].as_f64().unwrap());
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        let shares: f64 = own["shares"].as_array().unwrap().iter().map(|own| own.as_f64().unwrap()).sum();
+        assert!((shares - 1.0).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn files_are_written() {
+    let folder = std::env::temp_dir().join(format!("mupc-kernel-{}", std::process::id()));
+    let path = |name: &str| folder.join(name);
+    let text = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let page = path("page.html");
+    std::fs::create_dir_all(&folder).unwrap();
+    let arguments = [
+        "--svg",
+        folder.to_str().unwrap(),
+        "--npy",
+        folder.to_str().unwrap(),
+        "--html",
+        page.to_str().unwrap(),
+    ];
+    json(&[&["specs/mlp.mup", "--train", "20", "--test", "10"], &arguments[..]].concat());
+    for name in ["spectrum.svg", "learning-curves.svg", "modes.svg"] {
+        assert!(text(name).starts_with("<svg") && !text(name).contains("NaN"), "{name}");
+    }
+    let page = text("page.html");
+    assert!(page.contains("spectral bias") && page.contains("</html>") && !page.contains("<script"));
+    let array = std::fs::read(path("ntk.npy")).unwrap();
+    let length = 10 + u16::from_le_bytes([array[8], array[9]]) as usize;
+    assert_eq!(array.len(), length + 8 * 30 * 30);
+    let entry =
+        |at: usize| f64::from_le_bytes(array[length + 8 * at..length + 8 * at + 8].try_into().unwrap());
+    assert!(entry(0) > 0.0 && entry(1) == entry(30), "symmetric");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let run = |threads: &str| {
+        json(&["specs/mlp.mup", "--train", "100", "--test", "50", "--threads", threads])["kernels"].clone()
+    };
+    assert_eq!(run("1"), run("3"));
+}
+
+#[test]
+fn what_has_no_limit_says_where_and_why() {
+    insta::assert_snapshot!(refusal(&["specs/siamese-koch.mup", "--train", "4", "--test", "4"]));
+    for (spec, reason) in [
+        ("specs/autoencoder.mup", "does not grow"),
+        ("specs/dcgan.mup", "batch normalization"),
+        ("specs/gpt2.mup", "finitely many products"),
+        ("tests/specs/tied-embedding.mup", "transposed"),
+        ("tests/specs/moe-dense.mup", "softmax of random scores"),
+        ("tests/specs/lstm.mup", "not Gaussian"),
+    ] {
+        let text = refusal(&[spec, "--train", "4", "--test", "4"]);
+        assert!(text.contains(reason) && text.contains("-->") && text.contains("--sample"), "{text}");
+    }
+}
+
+#[test]
+fn bad_requests_are_refused_before_any_work() {
+    for (arguments, reason) in [
+        (&["specs/mlp.mup", "--train", "5000"][..], "and there are 1797"),
+        (&["specs/mlp.mup", "--train", "800", "--memory", "0.001"], "more than 0.001 GB"),
+        (&["specs/mlp.mup", "--output", "redout.y"], "did you mean"),
+        (&["specs/mlp.mup", "--weight-variance=-1"], "--weight-variance"),
+        (&["specs/mlp.mup", "--set", "n"], "--set"),
+        (&["specs/nothing.mup"], "no such file"),
+    ] {
+        let text = refusal(arguments);
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn steps_beyond_the_largest_rate_diverge() {
+    let errors = |rate: f64| {
+        let rate = format!("{rate:e}");
+        let record =
+            json(&["specs/mlp.mup", "--train", "60", "--test", "20", "--rate", &rate, "--times", "0,20"]);
+        let own = &record["kernels"][1];
+        let curve: Vec<f64> =
+            own["curve"].as_array().unwrap().iter().map(|own| own["train_error"].as_f64().unwrap()).collect();
+        (own["largest_rate"].as_f64().unwrap(), curve)
+    };
+    let (largest, _) = errors(1e-4);
+    let (_, below) = errors(0.9 * largest);
+    let (_, above) = errors(1.1 * largest);
+    assert!(below[1] < below[0] && above[1] > 1e3 * above[0], "{below:?} {above:?}");
+}
