@@ -3,7 +3,7 @@
 //! **Power.** A prediction agrees if the fit's interval reaches it within 0.1. That slack is what a finite size may still distort after the extrapolation (two
 //! powers half apart, n^a + c n^(a-1/2) with c = 10 at 64..1024: 0.05; c = 20: 0.11) and less than half of the smallest step between
 //! exponents that occur, 1/4. It also agrees if it is being approached: the local slopes change significantly (95 %) and extrapolate to at most half of the
-//! gap. Otherwise it is *above* or *below*. An interval of more than ±0.4 could not refute the neighbouring exponent and
+//! gap, which from above may be 1/2. Otherwise it is *above* or *below*. An interval of more than ±0.4 could not refute the neighbouring exponent and
 //! measures nothing.
 //!
 //! **Zero** agrees with sizes at the floor of rounding and is refuted by seeds all of which are above it. **Beyond** agrees with runs that diverge and with
@@ -23,6 +23,8 @@ pub const SLACK: f64 = 0.1;
 /// An interval wider than this on either side says nothing about an exponent.
 pub const BLUNT: f64 = 0.4;
 
+/// How far above a prediction local slopes may be and still count as on their way down to it.
+pub const REACH: f64 = 0.5;
 /// By this share of itself an interval is widened before a prediction below it counts as refuted: from 99 % to about 99.7 %.
 pub const SURER: f64 = 0.2;
 
@@ -181,7 +183,7 @@ fn compare(predicted: f64, Estimate { fit, trend }: &Estimate) -> (Verdict, Opti
     // What is left of the gap after the extrapolation; negative if it overshoots.
     let left = trend.map(|trend| if above { trend - predicted } else { predicted - trend });
     match left {
-        Some(left) if left <= gap / 2.0 => {
+        Some(left) if left <= gap / 2.0 && (below || gap <= REACH) => {
             (Verdict::Agrees, Some("the local slopes move towards the prediction".to_string()))
         }
         Some(left) if left < gap && below => {

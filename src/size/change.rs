@@ -181,11 +181,14 @@ impl Changes<'_, '_> {
                 terms.term(Rule::PassChange, &[(Quantity::Share, share), moved]);
             }
             Op::Gate(Gate::TopK { .. }) => {
-                // Which entries are among the largest jumps: their shares change by their own size.
-                let many = self.shaped.infinite[source.index()] && !self.first_order;
-                let jumps = elementwise::crossing(&self.initial[source.index()], &size, many);
-                terms.term(Rule::PassChange, &[(name, size)]);
-                terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), jumps)]);
+                terms.term(Rule::PassChange, &[(name, size.clone())]);
+                // Which entries are the largest jumps, and their shares with them, in no direction that adds up: step by step it is seen, for
+                // bounds the scores count as smooth.
+                if self.echo.is_some() {
+                    let many = self.shaped.infinite[source.index()] && !self.first_order;
+                    let jumps = elementwise::crossing(&self.initial[source.index()], &size, many);
+                    terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), jumps)]);
+                }
             }
             Op::Softmax { log: true, .. }
             | Op::Max { .. }
