@@ -134,7 +134,7 @@ fn failed(error: ReadError) -> Failure {
 }
 
 fn unknown(word: &str) -> Failure {
-    let help = did_you_mean(word, NAMES.into_iter()).unwrap_or_else(|| {
+    let help = did_you_mean(word, NAMES).unwrap_or_else(|| {
         "give `digits`, `text`, `synthetic`, a table FILE.csv, a text FILE.txt, or arrays NAME=FILE.npy"
             .to_string()
     });

@@ -243,13 +243,11 @@ impl<T: Real> Machine<T> {
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
         let mut into: SmallVec<[Option<&mut [T]>; 8]> = SmallVec::new();
         for (input, place) in instruction.inputs.iter().zip(&mut taken) {
-            let own = place.as_mut().map(|place| &mut place[..self.program.lengths[input.slot]]);
-            into.push(own.map(|own| {
-                if input.fresh {
-                    own.fill(T::zero());
-                }
-                own
-            }));
+            let mut own = place.as_mut().map(|place| &mut place[..self.program.lengths[input.slot]]);
+            if let Some(own) = own.as_mut().filter(|_| input.fresh) {
+                own.fill(T::zero());
+            }
+            into.push(own);
         }
         chain.backward(&slices(&operands), gradient, &mut into, &mut self.scratch);
         drop(into);

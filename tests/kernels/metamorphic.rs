@@ -249,7 +249,8 @@ fn trained_gains_in_front_of_nonlinearities() {
 fn tangent_kernels_are_positive_where_inputs_are_zero() {
     // Blank patches of pictures, and blank inputs: kinks stand exactly at zero there.
     let picture = |seed: usize| -> Vec<f64> {
-        let ink = |at: usize| if (at + seed) % 3 == 0 { 0.0 } else { ((at * 7 + seed * 13) as f64).sin() };
+        let ink =
+            |at: usize| if (at + seed).is_multiple_of(3) { 0.0 } else { ((at * 7 + seed * 13) as f64).sin() };
         (0..36).map(|at| if at % 6 < 3 { 0.0 } else { ink(at) }).collect()
     };
     let mut rows: Vec<Vec<f64>> = (0..12).map(picture).collect();

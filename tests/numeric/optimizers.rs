@@ -14,6 +14,9 @@ const EPSILON: f64 = 1e-3;
 const DECAY: f64 = 0.2;
 const MEMORY: Memory = Memory { momentum: 0.9, first: 0.8, second: 0.95 };
 
+/// The direction of every entry, from the step (counted from 1), the gradient and two memories.
+type Law<'l> = dyn Fn(i32, &[f64], &mut [Vec<f64>; 2]) -> Vec<f64> + 'l;
+
 /// Weights and gradients of a few steps: nothing special about them.
 fn weights() -> Vec<f64> {
     (0..ROWS * COLUMNS).map(|at| ((at * 5 + 1) as f64).sin()).collect()
@@ -103,7 +106,7 @@ fn adam(t: i32, g: &[f64], memories: &mut [Vec<f64>; 2]) -> Vec<f64> {
 fn entrywise_laws_with_every_decay() {
     for decay in Decay::ALL {
         for weight_decay in [0.0, DECAY] {
-            let near = |optimizer, law: &dyn Fn(i32, &[f64], &mut [Vec<f64>; 2]) -> Vec<f64>| {
+            let near = |optimizer, law: &Law| {
                 let expected = by_law(decay, weight_decay, |t, _, g, memories| law(t, g, memories));
                 assert_near(
                     &trained(optimizer, decay, weight_decay),

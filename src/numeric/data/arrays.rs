@@ -247,7 +247,7 @@ impl Plan {
         let (count, squares) = self
             .rows(part)
             .fold((0.0, 0.0), |(count, sum), (_, entry)| (count + 1.0, sum + f64::from(entry).powi(2)));
-        if squares > 0.0 { (count / squares as f64).sqrt() as f32 } else { 1.0 }
+        if squares > 0.0 { (count / squares).sqrt() as f32 } else { 1.0 }
     }
 
     pub(super) fn examples(&self) -> usize {
