@@ -110,7 +110,7 @@ impl Rule {
 /// Mean, mean slope and mean square of a function of a Gaussian with this variance.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moments {
-    /// E[phi]
+    /// The mean of phi.
     pub mean: f64,
     /// E[phi']
     pub slope: f64,
