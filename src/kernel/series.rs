@@ -2,7 +2,9 @@
 //!
 //! In normalized Hermite polynomials h_k, phi(sqrt(q) z) = sum a_k(q) h_k(z), and Mehler's formula gives
 //!
-//!     E[phi(u) psi(v)] = sum_k a_k(q1) b_k(q2) rho^k,    rho = c / sqrt(q1 q2).
+//! ```text
+//! E[phi(u) psi(v)] = sum_k a_k(q1) b_k(q2) rho^k,    rho = c / sqrt(q1 q2).
+//! ```
 //!
 //! The coefficients are one-dimensional integrals, found once per point; a pair then costs two short polynomials in rho. What the sum leaves out
 //! is at most |rho|^M times the root of (tail 1)(tail 2), and the tails are known exactly: E[phi^2] - sum a_k^2 (Parseval). Pairs for

@@ -202,7 +202,7 @@ impl Run<'_, '_> {
     /// The pass of changes of gradients.
     fn moving<'a>(&'a self, change: &'a [Size], reached: &'a [Size]) -> Backward<'a, 'a> {
         let Realized { abc, initial, first, fresh, .. } = self.realized;
-        let first_order = self.reading == Reading::Least;
+        let first_order = self.reading != Reading::Largest;
         let motion = Some(Motion { fresh, change, first_order, recoil: None });
         Backward { motion, first, ..self.calculus.backward(abc, initial, reached, When::Training) }
     }

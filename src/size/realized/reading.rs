@@ -15,6 +15,8 @@ pub enum Reading {
     /// What small learning rates and widths of some hundred may still show: what training adds to values and gradients left out, and of two terms
     /// that come from one thing and differ by no more than n^(1/2) the smaller one.
     Least,
+    /// The same for all terms of a sum, wherever they come from: of those that differ by no more than n^(1/2) from the largest, the smallest.
+    Smallest,
 }
 
 impl Reading {
@@ -22,14 +24,22 @@ impl Reading {
     pub fn of(self, rule: impl FnOnce(&mut Pool)) -> Size {
         let mut pool = Pool { reading: self, terms: SmallVec::new() };
         rule(&mut pool);
-        pool.terms.into_iter().map(|(size, _)| size).fold(Size::Zero, Size::max)
+        let largest = pool.terms.iter().map(|(size, _)| size.clone()).fold(Size::Zero, Size::max);
+        match self {
+            Reading::Largest | Reading::Least => largest,
+            Reading::Smallest => {
+                let sizes = pool.terms.into_iter().map(|(size, _)| size);
+                let near = sizes.filter(|size| !size.is_zero() && is_near(size, &largest));
+                near.min().unwrap_or(largest)
+            }
+        }
     }
 
     /// What something is that was `initial` and changed.
     pub fn joined(self, initial: &[Size], change: &[Size]) -> Vec<Size> {
         let joined = |(initial, change): (&Size, &Size)| match self {
-            Reading::Least if !initial.is_zero() => initial.clone(),
-            Reading::Largest | Reading::Least => initial.clone().max(change.clone()),
+            Reading::Least | Reading::Smallest if !initial.is_zero() => initial.clone(),
+            Reading::Largest | Reading::Least | Reading::Smallest => initial.clone().max(change.clone()),
         };
         initial.iter().zip(change).map(joined).collect()
     }
@@ -59,7 +69,7 @@ impl Terms for Pool {
         let paired = self.terms.last().is_some_and(|(_, last)| lines_up || *last);
         if let Some((partner, _)) = if paired { self.terms.pop() } else { None } {
             let (low, high) = if partner < size { (partner, size) } else { (size, partner) };
-            size = if self.reading == Reading::Least && is_near(&low, &high) { low } else { high };
+            size = if self.reading != Reading::Largest && is_near(&low, &high) { low } else { high };
         }
         self.terms.push((size, turned));
     }

@@ -56,6 +56,13 @@ pub enum Reason {
         /// The prediction.
         high: Size,
     },
+    /// A sum of several branches, of which the largest starts with a small coefficient.
+    Branches {
+        /// Without the larger branches.
+        low: Size,
+        /// The prediction.
+        high: Size,
+    },
     /// Changes have outgrown what changes.
     Explosion,
     /// A weight is used again the other way round.
@@ -72,6 +79,7 @@ impl Reason {
             Reason::Mixture { .. } => "mixture",
             Reason::Saddle { .. } => "saddle",
             Reason::Kink { .. } => "kink",
+            Reason::Branches { .. } => "branches",
             Reason::Explosion => "explosion",
             Reason::Tied => "tied",
             Reason::Cancellation => "cancellation",
@@ -92,6 +100,9 @@ impl Reason {
             }
             Reason::Kink { .. } => {
                 "a slope jumps where an entry changes its sign: the mean of squares counts these entries, and at small changes few or none do"
+            }
+            Reason::Branches { .. } => {
+                "several ways lead here whose powers differ by 1/2 or less, and the largest may start with a small coefficient"
             }
             Reason::Explosion => {
                 "changes have outgrown what changes: one direction rules, sums need not line up, and what saturates is met on its way there"
@@ -119,6 +130,8 @@ pub struct Excuses<'a, 'g> {
     realized: &'a Realized,
     /// The same steps, read for the least sizes.
     least: Vec<Moment>,
+    /// The same, read for the smallest of several ways.
+    smallest: Vec<Moment>,
     alike: Vec<bool>,
     tied: Vec<bool>,
     /// Whether some change outgrows its bound, at every step.
@@ -129,6 +142,7 @@ pub struct Excuses<'a, 'g> {
 pub fn excuses<'a, 'g>(calculus: &'a Calculus<'g>, realized: &'a Realized) -> Excuses<'a, 'g> {
     let graph = calculus.graph();
     let least = moments(calculus, realized, Reading::Least, realized.steps.len());
+    let smallest = moments(calculus, realized, Reading::Smallest, realized.steps.len());
     let outgrown = |moment: &Moment| {
         graph.ids().any(|id| {
             let allowed = calculus.allowed(id, &realized.initial);
@@ -137,7 +151,7 @@ pub fn excuses<'a, 'g>(calculus: &'a Calculus<'g>, realized: &'a Realized) -> Ex
         })
     };
     let explodes = realized.steps.iter().map(outgrown).collect();
-    Excuses { least, alike: alike(calculus), tied: tied(calculus), explodes, calculus, realized }
+    Excuses { least, smallest, alike: alike(calculus), tied: tied(calculus), explodes, calculus, realized }
 }
 
 impl Excuses<'_, '_> {
@@ -169,7 +183,11 @@ impl Excuses<'_, '_> {
             true if self.jumps(subject) => Some(Reason::Kink { low, high }),
             true => Some(Reason::Saddle { low, high }),
             false if self.explodes[at] => Some(Reason::Explosion),
-            false => node.filter(|node| self.cancels(*node)).map(|_| Reason::Cancellation),
+            false if node.is_some_and(|node| self.cancels(node)) => Some(Reason::Cancellation),
+            false => {
+                let low = pick(self.smallest.get(at)?, subject, id).clone();
+                (low < high).then_some(Reason::Branches { low, high })
+            }
         }
     }
 
