@@ -12,6 +12,8 @@ mod files;
 mod fmt;
 mod graph;
 pub mod kernel;
+pub mod limit;
+pub mod phase;
 mod table;
 mod test;
 
@@ -42,6 +44,8 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Compare(args) => compare::run(args),
         Task::Check(args) => check::run(args),
         Task::Kernel(args) => kernel::run(args),
+        Task::Limit(args) => limit::run(args),
+        Task::Phase(args) => phase::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

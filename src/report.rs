@@ -14,8 +14,12 @@ pub mod graph_text;
 pub mod kernel_html;
 pub mod kernel_text;
 mod layout;
+pub mod limit_html;
+pub mod limit_text;
 mod notation;
 pub mod npy;
+pub mod phase_svg;
+pub mod phase_text;
 pub mod power;
 #[cfg(test)]
 mod samples;
