@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -49,6 +49,22 @@ const ROOMS: [(&str, &[&str]); 23] = [
         ],
     ),
     (
+        "limit",
+        &[
+            "check",
+            "diagnostic",
+            "graph",
+            "kernel",
+            "network",
+            "numeric",
+            "optimizer",
+            "parameterization",
+            "rational",
+            "shape",
+            "source",
+        ],
+    ),
+    (
         "report",
         &[
             "abc",
@@ -57,6 +73,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "dim",
             "graph",
             "kernel",
+            "limit",
             "parameterization",
             "rational",
             "shape",
@@ -88,6 +105,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "dim",
             "graph",
             "kernel",
+            "limit",
             "loader",
             "network",
             "numeric",

@@ -15,7 +15,7 @@ use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments
 use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
 use super::files::{self, Spec};
-use crate::limit::embedding::{Roles, holds};
+use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
 use crate::limit::problem::Problem;
 use crate::limit::record::{Embedded, Followed};
@@ -45,8 +45,12 @@ impl Bar {
     /// Shows the bar where somebody sees it.
     pub fn start(what: &str, pieces: usize, quiet: bool) -> Bar {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(pieces as u64) };
-        let template = format!("{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}");
-        bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let template = format!(
+            "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
+        );
+        bar.set_style(
+            ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         Bar(bar)
     }
 
@@ -90,7 +94,7 @@ fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
         ReportFormat::Text => limit_text::followed(record),
         ReportFormat::Json => json(record)?,
     };
-    let holds = record.finite.as_ref().is_none_or(|own| own.holds);
+    let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
     Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
 }
 
@@ -111,11 +115,14 @@ fn beside(
     }
     record.losses = record.outputs.iter().map(|own| problem.loss(own)).collect();
     record.examples = problem.count();
-    record.rate = examples.rate;
+    record.rate = course.rate;
     if !examples.alone {
         let bar = Bar::start("networks", course.widths.len() * course.seeds as usize, common.quiet);
-        record.finite = Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
+        record.finite =
+            Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
         bar.end();
+        let sizes = record.finite.iter().flat_map(|own| &own.points).map(|own| own.size);
+        record.resolved = 3.0 * record.error <= sizes.fold(f64::INFINITY, f64::min);
     }
     Ok(record)
 }
@@ -133,6 +140,7 @@ fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) 
         losses: Vec::new(),
         error: 0.0,
         finite: None,
+        resolved: true,
         seconds: 0.0,
     }
 }
@@ -189,7 +197,8 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
 
 /// The network of words: the one that is named or the built-in one, at the asked lengths.
 fn words(args: &EmbeddingArguments) -> Result<(Network, Roles), Failure> {
-    let lengths = [("vocab".to_string(), i64::from(args.vocabulary)), ("window".to_string(), i64::from(args.window))];
+    let lengths =
+        [("vocab".to_string(), i64::from(args.vocabulary)), ("window".to_string(), i64::from(args.window))];
     let network = match &args.spec {
         Some(path) => Spec::read(path, &[])?.compile(&lengths)?,
         None => {
@@ -218,6 +227,12 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     };
     let sides = vec![side(Named::Ntk, -0.5)?, side(Named::Mup, 0.0)?];
     bar.end();
+    if diverged(&sides) {
+        return Err(Failure::Other(
+            format!("training diverges at rate {}", course.rate),
+            Some(format!("lower it, as in `--rate {}`", course.rate / 4.0)),
+        ));
+    }
     let record = Embedded {
         limit: "embeddings".to_string(),
         command: command(),
@@ -229,8 +244,8 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
             corpus.tokens.len()
         ),
         training: format!(
-            "gradient descent, {} steps of {} examples, rate {} at width {}, {} seeds",
-            course.steps, course.batch, course.rate, course.widths[0], course.seeds
+            "gradient descent, {} steps of {} examples, rate {}, {} seeds",
+            course.steps, course.batch, course.rate, course.seeds
         ),
         holds: holds(&sides[0], &sides[1]),
         sides,

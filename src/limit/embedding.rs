@@ -2,7 +2,8 @@
 //!
 //! In the neural-tangent parameterization a step moves the logits by order 1 and every vector by order n^(-1/2) of itself: at infinite width the vectors are
 //! the random ones of the start, and so are their neighbours. Under muP they move by order 1 (Yang & Hu 2021, arXiv 2011.14522, section 7 and figure 2). Both
-//! are one network at the smallest width, with one learning rate.
+//! start with unit weights and have one tangent kernel then, so that one learning rate drives them: NTK puts n^(-1/2) in front of the readout, muP 1/n, with the
+//! rates of the compiler's tables relative to width 1.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::Watch;
-use super::finite::{NotRun, judged};
+use super::finite::{NotRun, judged, slope};
 use super::record::{Neighbours, Side};
 use super::words::Corpus;
 use crate::check::record::Point;
@@ -52,7 +53,9 @@ pub struct Roles {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoles {
     /// Its inputs and targets are others.
-    #[error("the spec does not read one row of words and say one word: it needs an input such as `neighbours[window] in vocab` and a target such as `word in vocab`")]
+    #[error(
+        "the spec does not read one row of words and say one word: it needs an input such as `neighbours[window] in vocab` and a target such as `word in vocab`"
+    )]
     Data,
     /// Words of inputs and targets are not the same.
     #[error("the input counts {0} words and the target {1}")]
@@ -103,7 +106,7 @@ pub struct Course {
     pub widths: Vec<i64>,
     /// Independent networks per width.
     pub seeds: u64,
-    /// The learning rate of gradient descent at the smallest width.
+    /// The learning rate of gradient descent, at width 1.
     pub rate: f64,
     /// Steps.
     pub steps: usize,
@@ -127,13 +130,19 @@ struct Run {
 }
 
 impl Course {
-    fn prepare(&self, network: &Network, named: Named, roles: &Roles, width: i64) -> Result<Prepared, NotRun> {
+    fn prepare(
+        &self,
+        network: &Network,
+        named: Named,
+        roles: &Roles,
+        width: i64,
+    ) -> Result<Prepared, NotRun> {
         let question = Question::new(named, Optimizer::Sgd);
         let found = network.parameterize(question.clone())?;
         let calculus = network.calculus_for(&question);
         let mut base: Vec<Rational> = network.graph.scales.iter().map(|scale| scale.base).collect();
         let mut values = base.clone();
-        base[self.symbol] = Rational::integer(self.widths[0]);
+        base[self.symbol] = Rational::ONE;
         values[self.symbol] = Rational::integer(width);
         let chosen = Base { learning_rate: self.rate, ..Base::default() };
         let setting = setting(&calculus, &found, &base, &values, &chosen);
@@ -212,7 +221,12 @@ impl Course {
         };
         Ok(Side {
             parameterization: named.name().to_string(),
-            change: judged("change of the vectors relative to the start", &points(&|run| run.change), expected),
+            change: judged(
+                "change of the vectors relative to the start",
+                &points(&|run| run.change),
+                expected,
+            ),
+            replaced_slope: slope(&points(&|run| run.replaced)),
             replaced: points(&|run| run.replaced),
             losses: points(&|run| run.loss),
             neighbours: (0..roles.vocabulary.min(corpus.vocabulary.len())).take(TOLD).map(told).collect(),
@@ -241,9 +255,16 @@ fn neighbours(table: &[f32], rows: usize) -> Vec<Vec<usize>> {
     (0..rows).map(nearest).collect()
 }
 
-/// Whether the vectors stay in the first side and learn in the second: both slopes hold, and at the largest width the second has replaced more
-/// neighbours.
+/// Whether the vectors stay in the first side and learn in the second: both changes go as expected, replaced neighbours become fewer with the width in the
+/// first, and there are more of them in the second at the largest width.
 pub fn holds(kernel: &Side, features: &Side) -> bool {
     let last = |side: &Side| side.replaced.last().map_or(0.0, |point| point.size);
-    kernel.change.holds && features.change.holds && last(features) > last(kernel)
+    let fewer = kernel.replaced_slope.as_ref().is_some_and(|slope| slope.high < 0.0);
+    kernel.change.holds && features.change.holds && fewer && last(features) > last(kernel)
+}
+
+/// Whether some run ended without a number for a loss.
+pub fn diverged(sides: &[Side]) -> bool {
+    let seeds = sides.iter().flat_map(|side| &side.losses).flat_map(|point| &point.seeds);
+    seeds.into_iter().any(|loss| !loss.is_finite())
 }

@@ -134,7 +134,8 @@ impl Course {
             places.rev().flat_map(|place| (0..self.seeds).map(move |seed| (place, seed))).collect();
         let distances: Vec<f64> = jobs.into_par_iter().map(one).collect();
         let points = self.widths.iter().rev().zip(distances.chunks(self.seeds as usize));
-        let mut points: Vec<Point> = points.map(|(width, seeds)| Point::new(*width, seeds.to_vec())).collect();
+        let mut points: Vec<Point> =
+            points.map(|(width, seeds)| Point::new(*width, seeds.to_vec())).collect();
         points.reverse();
         Ok(judged("distance from the limit", &points, -0.5))
     }
@@ -142,7 +143,8 @@ impl Course {
 
 /// The root mean square of differences.
 pub fn distance(found: &[Vec<f64>], limit: &[Vec<f64>]) -> f64 {
-    let differences = found.iter().flatten().zip(limit.iter().flatten()).map(|(own, limit)| (own - limit).powi(2));
+    let differences =
+        found.iter().flatten().zip(limit.iter().flatten()).map(|(own, limit)| (own - limit).powi(2));
     let count = limit.iter().map(Vec::len).sum::<usize>().max(1);
     (differences.sum::<f64>() / count as f64).sqrt()
 }
@@ -150,13 +152,15 @@ pub fn distance(found: &[Vec<f64>], limit: &[Vec<f64>]) -> f64 {
 /// What finite widths may bend a slope by.
 const BEND: f64 = 0.1;
 
+/// The slope of sizes over the width.
+pub fn slope(points: &[Point]) -> Option<Slope> {
+    let found = fit(points)?.fit;
+    Some(Slope { exponent: found.exponent, low: found.low, high: found.high })
+}
+
 /// Sizes at growing widths against an expected exponent: it holds if the interval of the slope, widened by 0.1 for what finite widths bend, has it.
 pub fn judged(name: &str, points: &[Point], expected: f64) -> Judged {
-    let slope = fit(points).map(|found| Slope {
-        exponent: found.fit.exponent,
-        low: found.fit.low,
-        high: found.fit.high,
-    });
+    let slope = slope(points);
     let holds = slope.as_ref().is_some_and(|own| own.low - BEND <= expected && expected <= own.high + BEND);
     Judged { name: name.to_string(), points: points.to_vec(), expected, slope, holds }
 }

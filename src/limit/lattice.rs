@@ -53,8 +53,7 @@ impl Lattice {
     /// Standard normal points with a random shift: (points) x (dimensions).
     pub fn normal(&self, seed: u64) -> Vec<f64> {
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
-        let shift: Vec<f64> =
-            self.generator.iter().map(|_| StandardUniform.sample(&mut stream)).collect();
+        let shift: Vec<f64> = self.generator.iter().map(|_| StandardUniform.sample(&mut stream)).collect();
         let normal = Normal::standard();
         let mut points = Vec::with_capacity(self.count * shift.len());
         for at in 0..self.count {

@@ -5,8 +5,8 @@
 //!
 //!     da = eta mean (y - f(x)) phi(w x + b),   d(w, b) = eta mean (y - f(x)) a phi'(w x + b) (x, 1)
 //!
-//! It starts with a ~ N(0, 1), w ~ N(0, 1/d), b = 0. Expectations are means over the points of a lattice that is mapped to this start; every point is a
-//! particle that moves as a neuron does. The steps are those of gradient descent, so that this is the limit of the discrete training and not of
+//! It starts with a ~ N(0, 1), w ~ N(0, 1/d), b = 0. Expectations are means over the points of a lattice that is mapped to this start, each with its
+//! mirror image -a, which is as likely; every point is a particle that moves as a neuron does. The steps are those of gradient descent, so that this is the limit of the discrete training and not of
 //! its flow.
 
 use rayon::prelude::*;
@@ -26,7 +26,7 @@ pub struct Course {
     pub rate: f64,
     /// Steps of gradient descent.
     pub steps: usize,
-    /// Particles: 2^power.
+    /// Particles: 2^power, half of them mirror images.
     pub power: u32,
     /// Independent shifts of the lattice.
     pub shifts: u64,
@@ -58,9 +58,16 @@ impl<'a> Cloud<'a> {
         let points = lattice.normal(seed);
         let rows = || points.chunks_exact(inputs + outputs);
         let root = (inputs as f64).sqrt().recip();
-        let w = rows().flat_map(|row| row[..inputs].iter().map(|own| own * root)).collect();
-        let a = rows().flat_map(|row| row[inputs..].iter().copied()).collect();
-        Cloud { problem, func, a, w, b: vec![0.0; lattice.count] }
+        let w: Vec<f64> = rows().flat_map(|row| row[..inputs].iter().map(|own| own * root)).collect();
+        let a: Vec<f64> = rows().flat_map(|row| row[inputs..].iter().copied()).collect();
+        let mirrored = a.iter().map(|own| -own).collect();
+        Cloud {
+            problem,
+            func,
+            a: [a, mirrored].concat(),
+            w: [w.clone(), w].concat(),
+            b: vec![0.0; 2 * lattice.count],
+        }
     }
 
     fn argument(&self, particle: usize, x: &[f64]) -> f64 {
@@ -113,7 +120,7 @@ impl<'a> Cloud<'a> {
 
 /// The limit: the mean over shifts, and its standard error.
 pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Found {
-    let lattice = Lattice::new(course.power, problem.inputs + problem.outputs);
+    let lattice = Lattice::new(course.power.max(2) - 1, problem.inputs + problem.outputs);
     let one = |seed: u64| {
         let mut cloud = Cloud::new(problem, course.func, &lattice, seed);
         let mut found = Vec::with_capacity(course.steps + 1);

@@ -46,11 +46,11 @@ impl Problem {
         Ok(Problem { inputs, outputs, x, y })
     }
 
-    /// Points on a circle with the target cos 2 theta, which no linear function has.
+    /// Points on a circle with the target cos theta + cos(2 theta) / 2, which no linear function has.
     pub fn circle(count: usize) -> Problem {
         let angle = |at: usize| std::f64::consts::TAU * (at as f64 + 0.25) / count as f64;
         let x = (0..count).flat_map(|at| [angle(at).cos(), angle(at).sin()]).collect();
-        let y = (0..count).map(|at| (2.0 * angle(at)).cos()).collect();
+        let y = (0..count).map(|at| angle(at).cos() + 0.5 * (2.0 * angle(at)).cos()).collect();
         Problem { inputs: 2, outputs: 1, x, y }
     }
 

@@ -55,6 +55,8 @@ pub struct Followed {
     pub error: f64,
     /// Finite networks; none if none were asked for.
     pub finite: Option<Judged>,
+    /// Whether the error of the limit is at most a third of the smallest distance that was measured, so that distances mean something.
+    pub resolved: bool,
     /// Seconds in all.
     pub seconds: f64,
 }
@@ -89,6 +91,8 @@ pub struct Side {
     pub change: Judged,
     /// The share of the nearest neighbours of words that training has replaced, at every width.
     pub replaced: Vec<Point>,
+    /// How that share goes with the width.
+    pub replaced_slope: Option<Slope>,
     /// The loss at the end, at every width.
     pub losses: Vec<Point>,
     /// The nearest neighbours of some words at the largest width, before and after.

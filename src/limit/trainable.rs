@@ -74,12 +74,18 @@ impl Course {
             self.width
         );
         for layer in 1..=self.depth {
-            let _ = writeln!(text, "x{layer} = {}(affine({}, n) as layer{layer})", self.func.name(), match layer {
-                1 => "image".to_string(),
-                _ => format!("x{}", layer - 1),
-            });
+            let _ = writeln!(
+                text,
+                "x{layer} = {}(affine({}, n) as layer{layer})",
+                self.func.name(),
+                match layer {
+                    1 => "image".to_string(),
+                    _ => format!("x{}", layer - 1),
+                }
+            );
         }
-        let _ = writeln!(text, "logits = readout(x{}, classes)\nloss cross_entropy(logits, label)", self.depth);
+        let _ =
+            writeln!(text, "logits = readout(x{}, classes)\nloss cross_entropy(logits, label)", self.depth);
         text.replace("x = image\n", "")
     }
 
@@ -114,7 +120,8 @@ impl Course {
         let first = self.setting(&graph, Layer { weight: 1.0, bias: 0.0 }, 1.0);
         let program = build(&graph, &values, self.batch, &first, Purpose::Training);
         let program = Arc::new(program.map_err(NotRun::from)?);
-        let jobs = layers.iter().flat_map(|layer| self.rates.iter().map(|rate| self.setting(&graph, *layer, *rate)));
+        let jobs =
+            layers.iter().flat_map(|layer| self.rates.iter().map(|rate| self.setting(&graph, *layer, *rate)));
         let jobs: Vec<Setting> = jobs.collect();
         let one = |setting: &Setting| {
             let accuracy = self.accuracy(&program, setting, &data);

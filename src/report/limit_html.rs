@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::limit_text::{SIDE, course, embedded_verdict, neighbours, set_up, side, sizes, verdict};
+use super::limit_text::{
+    SIDE, UNRESOLVED, course, embedded_verdict, neighbours, set_up, side, sizes, verdict,
+};
 use crate::check::record::Point as Size;
 use crate::limit::record::{Embedded, Followed, Judged};
 
@@ -77,7 +79,12 @@ pub fn followed_charts(record: &Followed) -> Vec<(String, String)> {
     let mut charts =
         vec![("loss.svg".to_string(), chart("loss", "step", "loss", vec![line("limit", losses)]).svg())];
     if let Some(finite) = &record.finite {
-        let own = chart("networks of finite width", "width n", "distance from the limit", vec![judged("networks", finite)]);
+        let own = chart(
+            "networks of finite width",
+            "width n",
+            "distance from the limit",
+            vec![judged("networks", finite)],
+        );
         charts.push(("distance.svg".to_string(), own.svg()));
     }
     charts
@@ -94,6 +101,9 @@ pub fn followed(record: &Followed) -> String {
     let mut set_up = set_up(record);
     if let Some(finite) = &record.finite {
         let _ = write!(set_up, "\n{}", verdict(finite));
+        if !record.resolved {
+            let _ = write!(set_up, "\n{UNRESOLVED}");
+        }
         table(&mut body, &["n", "distance", "smallest", "largest"], &sizes(&finite.points));
     }
     page(&format!("Feature-learning limit: {}", record.limit), &set_up, &record.command, &body)
@@ -125,7 +135,12 @@ pub fn embedded(record: &Embedded) -> String {
         let _ = writeln!(body, "<figure>{svg}</figure>");
     }
     for own in &record.sides {
-        let _ = writeln!(body, "<h2>{}</h2><p>{}</p>", escaped(&own.parameterization), escaped(&verdict(&own.change)));
+        let _ = writeln!(
+            body,
+            "<h2>{}</h2><p>{}</p>",
+            escaped(&own.parameterization),
+            escaped(&verdict(&own.change))
+        );
         table(&mut body, &SIDE, &side(own));
         table(&mut body, &["word", "before", "after"], &neighbours(own));
     }

@@ -50,6 +50,9 @@ pub fn course(record: &Followed) -> (Vec<String>, Vec<Vec<String>>) {
     (head, told(record.outputs.len()).into_iter().map(row).collect())
 }
 
+/// What is said where the limit is not known well enough.
+pub const UNRESOLVED: &str = "NOT RESOLVED: the error of the limit is more than a third of the smallest distance; ask for more particles, fewer steps or a lower rate";
+
 /// What was measured, in words.
 pub fn verdict(judged: &Judged) -> String {
     let Some(slope) = &judged.slope else {
@@ -91,9 +94,16 @@ pub fn followed(record: &Followed) -> String {
     }
     if let Some(finite) = &record.finite {
         let seeds = finite.points.first().map_or(0, |own| own.seeds.len());
-        let _ = writeln!(out, "\nnetworks of finite width, {seeds} per width: {} (mean square root over steps and examples)", finite.name);
+        let _ = writeln!(
+            out,
+            "\nnetworks of finite width, {seeds} per width: {} (root mean square over steps and examples)",
+            finite.name
+        );
         out.push_str(&table(&["n", "distance", "smallest", "largest"], &sizes(&finite.points)));
         let _ = writeln!(out, "{}", verdict(finite));
+        if !record.resolved {
+            let _ = writeln!(out, "{UNRESOLVED}");
+        }
     }
     let _ = writeln!(out, "\n{:.2} s\n{}", record.seconds, record.command);
     out
@@ -103,7 +113,12 @@ pub fn followed(record: &Followed) -> String {
 pub fn side(side: &Side) -> Vec<Vec<String>> {
     let rows = side.change.points.iter().zip(&side.replaced).zip(&side.losses);
     let row = |((change, replaced), loss): ((&Point, &Point), &Point)| {
-        vec![change.value.to_string(), short(change.size), format!("{:.1} %", 100.0 * replaced.size), short(loss.size)]
+        vec![
+            change.value.to_string(),
+            short(change.size),
+            format!("{:.1} %", 100.0 * replaced.size),
+            short(loss.size),
+        ]
     };
     rows.map(row).collect()
 }
@@ -135,6 +150,13 @@ pub fn embedded(record: &Embedded) -> String {
         let _ = writeln!(out, "\n{}: change of the vectors |E_t - E_0| / |E_0|", own.parameterization);
         out.push_str(&table(&SIDE, &side(own)));
         let _ = writeln!(out, "{}", verdict(&own.change));
+        if let Some(slope) = &own.replaced_slope {
+            let _ = writeln!(
+                out,
+                "neighbours replaced ~ n^{:.2} (99 %: {:.2} to {:.2})",
+                slope.exponent, slope.low, slope.high
+            );
+        }
         let _ = writeln!(out, "nearest neighbours at the largest width");
         out.push_str(&table(&["word", "before", "after"], &neighbours(own)));
     }

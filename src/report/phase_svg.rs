@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::chart::escaped;
 use super::kernel_text::short;
-use super::phase_text::{point, verdict};
 use super::limit_html::page;
+use super::phase_text::{point, verdict};
 use crate::limit::record::{Cell, Diagram};
 
 const WIDTH: f64 = 520.0;
@@ -110,7 +110,12 @@ fn edge(out: &mut String, record: &Diagram, frame: &Frame) {
 fn networks(out: &mut String, record: &Diagram, frame: &Frame) {
     for own in record.trained.iter().flat_map(|own| &own.networks) {
         let (x, y) = frame.at(own.weight, own.bias);
-        let told = format!("sw2 {}, sb2 {}: {:.0} % right", short(own.weight), short(own.bias), 100.0 * own.accuracy);
+        let told = format!(
+            "sw2 {}, sb2 {}: {:.0} % right",
+            short(own.weight),
+            short(own.bias),
+            100.0 * own.accuracy
+        );
         let _ = match own.learned {
             true => write!(
                 out,
@@ -155,7 +160,8 @@ fn axes(out: &mut String, frame: &Frame) {
 fn legend(out: &mut String, record: &Diagram) {
     let y = TOP + HEIGHT + 68.0;
     let mut words = vec![(ORDERED, "ordered"), (CHAOTIC, "chaotic"), ("currentColor", "edge of chaos")];
-    let depth = record.trained.as_ref().map(|own| format!("dot: {} layers learn, cross: they do not", own.depth));
+    let depth =
+        record.trained.as_ref().map(|own| format!("dot: {} layers learn, cross: they do not", own.depth));
     if let Some(depth) = &depth {
         words.push((LEARNED, depth));
     }

@@ -9,7 +9,8 @@ use crate::limit::record::{Cell, Diagram, Trained};
 /// The report.
 pub fn text(record: &Diagram) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "phases of deep networks with the layers of {}: {}", record.network, record.activation);
+    let _ =
+        writeln!(out, "phases of deep networks with the layers of {}: {}", record.network, record.activation);
     let _ = writeln!(out, "h' = W phi(h) + b, W ~ N(0, sw2 / fan-in), b ~ N(0, sb2)\n");
     let _ = writeln!(out, "at sw2 = {}, sb2 = {}", short(record.own.weight), short(record.own.bias));
     out.push_str(&table(&["", ""], &point(&record.own)));
@@ -91,7 +92,10 @@ fn picture(record: &Diagram) -> String {
         .cells
         .chunks(columns)
         .map(|row| {
-            row.iter().enumerate().map(|(at, cell)| mark(cell, at.checked_sub(1).map(|last| &row[last]))).collect()
+            row.iter()
+                .enumerate()
+                .map(|(at, cell)| mark(cell, at.checked_sub(1).map(|last| &row[last])))
+                .collect()
         })
         .collect();
     for own in record.trained.iter().flat_map(|own| &own.networks) {
@@ -102,8 +106,10 @@ fn picture(record: &Diagram) -> String {
     for (bias, row) in record.biases.iter().zip(&marks).rev() {
         let _ = writeln!(out, "  {bias:>6.3} {}", row.iter().collect::<String>());
     }
-    let (first, last) = (record.weights.first().copied().unwrap_or(0.0), record.weights.last().copied().unwrap_or(0.0));
-    let _ = writeln!(out, "     sb2 {first:<width$.2}{last:.2} sw2", width = columns.saturating_sub(4).max(5));
+    let (first, last) =
+        (record.weights.first().copied().unwrap_or(0.0), record.weights.last().copied().unwrap_or(0.0));
+    let _ =
+        writeln!(out, "     sb2 {first:<width$.2}{last:.2} sw2", width = columns.saturating_sub(4).max(5));
     out
 }
 
@@ -129,7 +135,10 @@ pub fn verdict(trained: &Trained) -> String {
     match (trained.separation, trained.layers_per_scale) {
         (Some(separation), scale) => {
             let scale = scale.map_or(String::new(), |own| {
-                format!("; they learn up to about {} depth scales deep (six in Schoenholz et al. 2017)", short(own))
+                format!(
+                    "; they learn up to about {} depth scales deep (six in Schoenholz et al. 2017)",
+                    short(own)
+                )
             });
             let word = if trained.holds { "as predicted" } else { "NOT as predicted" };
             format!(
@@ -137,6 +146,8 @@ pub fn verdict(trained: &Trained) -> String {
                 100.0 * separation
             )
         }
-        (None, _) => format!("{start}\nnothing to judge: all behave alike; look at other variances, depths or rates"),
+        (None, _) => {
+            format!("{start}\nnothing to judge: all behave alike; look at other variances, depths or rates")
+        }
     }
 }

@@ -18,7 +18,7 @@ Examples:
   mupc limit mean-field --activation relu             a nonlinear hidden layer, by particles, with its error
   mupc limit mean-field --data points.csv --targets 1 --html mean-field.html
   mupc limit embeddings                               word vectors: random in the kernel limit, learned under muP
-  mupc limit embeddings specs/word2vec.mup --widths 64..1024 --seeds 5
+  mupc limit embeddings specs/word2vec.mup --widths 128..4096 --seeds 5
 
 Exit status 1: finite networks do not approach the limit as n^(-1/2), or vectors do not behave as predicted.";
 
@@ -77,11 +77,11 @@ pub struct Examples {
     /// How many columns of the table are targets: the last ones.
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub targets: u16,
-    /// The learning rate of the limit.
-    #[arg(long, default_value = "0.1", value_parser = rate)]
-    pub rate: f64,
+    /// The learning rate of the limit; 0.1 for a linear network, else 0.5.
+    #[arg(long, value_parser = rate)]
+    pub rate: Option<f64>,
     /// Steps of gradient descent.
-    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: u32,
     /// Widths of finite networks: `64..4096` doubles, `64,96,128` lists.
     #[arg(long, default_value = "64..4096", value_parser = widths)]
@@ -136,17 +136,17 @@ pub struct EmbeddingArguments {
     /// How many neighbours, half before and half behind.
     #[arg(long, default_value = "4", value_parser = clap::value_parser!(u8).range(2..=32))]
     pub window: u8,
-    /// The learning rate at the smallest width.
-    #[arg(long, default_value = "2", value_parser = rate)]
+    /// The learning rate: at width 1, where both parameterizations are one network.
+    #[arg(long, default_value = "10", value_parser = rate)]
     pub rate: f64,
     /// Steps of gradient descent.
-    #[arg(long, default_value = "200", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
     /// Examples per step.
     #[arg(long, default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
     pub batch: u16,
     /// Widths: `64..4096` doubles, `64,96,128` lists.
-    #[arg(long, default_value = "64..1024", value_parser = widths)]
+    #[arg(long, default_value = "128..2048", value_parser = widths)]
     pub widths: Widths,
     /// Independent networks per width.
     #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -167,9 +167,13 @@ fn widths(text: &str) -> Result<Widths, String> {
             Some((first, last)) => {
                 let first: i64 = first.trim().parse().ok().filter(usable)?;
                 let last: i64 = last.trim().parse().ok().filter(usable)?;
-                std::iter::successors(Some(first), |own| Some(2 * own)).take_while(|own| *own <= last).collect()
+                std::iter::successors(Some(first), |own| Some(2 * own))
+                    .take_while(|own| *own <= last)
+                    .collect()
             }
-            None => text.split(',').map(|own| own.trim().parse().ok().filter(usable)).collect::<Option<_>>()?,
+            None => {
+                text.split(',').map(|own| own.trim().parse().ok().filter(usable)).collect::<Option<_>>()?
+            }
         };
         all.sort_unstable();
         all.dedup();
@@ -269,7 +273,7 @@ impl Examples {
     pub fn course(&self, func: Option<Func>) -> Result<finite::Course, Failure> {
         Ok(finite::Course {
             func,
-            rate: self.rate,
+            rate: self.rate.unwrap_or(if func.is_none() { 0.1 } else { 0.5 }),
             steps: self.steps as usize,
             widths: self.widths.0.clone(),
             seeds: self.seeds,
