@@ -13,7 +13,9 @@ mod files;
 mod fmt;
 mod graph;
 pub mod kernel;
+pub mod limit;
 pub mod names;
+pub mod phase;
 mod sizes;
 mod table;
 mod test;
@@ -47,6 +49,8 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Check(args) => check::run(args),
         Task::Transfer(args) => transfer::run(args),
         Task::Kernel(args) => kernel::run(args),
+        Task::Limit(args) => limit::run(args),
+        Task::Phase(args) => phase::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

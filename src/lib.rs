@@ -36,6 +36,7 @@ pub mod dim;
 pub mod explain;
 pub mod graph;
 pub mod kernel;
+pub mod limit;
 pub mod loader;
 pub mod network;
 pub mod numeric;

@@ -14,9 +14,13 @@ pub mod graph_text;
 pub mod kernel_html;
 pub mod kernel_text;
 mod layout;
+pub mod limit_html;
+pub mod limit_text;
 mod notation;
 pub mod npy;
 mod page;
+pub mod phase_svg;
+pub mod phase_text;
 pub mod plot;
 pub mod power;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -53,6 +53,22 @@ const ROOMS: [(&str, &[&str]); 24] = [
         &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
     ),
     (
+        "limit",
+        &[
+            "check",
+            "diagnostic",
+            "graph",
+            "kernel",
+            "network",
+            "numeric",
+            "optimizer",
+            "parameterization",
+            "rational",
+            "shape",
+            "source",
+        ],
+    ),
+    (
         "report",
         &[
             "abc",
@@ -61,6 +77,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "dim",
             "graph",
             "kernel",
+            "limit",
             "parameterization",
             "rational",
             "shape",
@@ -93,6 +110,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "dim",
             "graph",
             "kernel",
+            "limit",
             "loader",
             "network",
             "numeric",

@@ -61,6 +61,10 @@ pub enum Task {
     Transfer(Box<super::transfer::TransferArguments>),
     /// Show what the network is at infinite width: NNGP and NTK, their spectra, predictions and training in time.
     Kernel(super::kernel::KernelArguments),
+    /// Follow limits in which features are learned, and finite networks on their way there; 1 if these do not approach them.
+    Limit(super::limit::LimitArguments),
+    /// Draw the ordered and the chaotic phase of a spec's layers, and train deep networks all over it; 1 if others learn than predicted.
+    Phase(super::phase::PhaseArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),
@@ -71,8 +75,7 @@ pub enum Task {
     #[command(after_help = FMT)]
     Fmt(FmtArguments),
     /// Print a completion script for a shell.
-    #[command(after_help = COMPLETIONS)]
-    Completions(CompletionsArguments),
+    Completions(super::completions::CompletionsArguments),
 }
 
 /// Which rules to follow.
@@ -408,20 +411,6 @@ pub struct FmtArguments {
     /// Write nothing; name the files that are not in canonical form.
     #[arg(long)]
     pub check: bool,
-}
-
-const COMPLETIONS: &str = "\
-Examples:
-  mupc completions bash > ~/.local/share/bash-completion/completions/mupc
-  mupc completions zsh > ~/.zfunc/_mupc
-  mupc completions fish > ~/.config/fish/completions/mupc.fish";
-
-/// Arguments of `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArguments {
-    /// The shell.
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
 }
 
 fn unknown(graph: &Graph, error: &NoScheme) -> Failure {

@@ -1,9 +1,24 @@
 //! `mupc completions`.
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 
-use super::args::{Arguments, CompletionsArguments};
+use super::args::Arguments;
 use super::failure::Answer;
+
+const EXAMPLES: &str = "\
+Examples:
+  mupc completions bash > ~/.local/share/bash-completion/completions/mupc
+  mupc completions zsh > ~/.zfunc/_mupc
+  mupc completions fish > ~/.config/fish/completions/mupc.fish";
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
 
 /// Writes a completion script.
 pub fn run(args: &CompletionsArguments) -> Answer {

@@ -59,6 +59,11 @@ impl Text {
         self.0.alphabet.get(number as usize).copied()
     }
 
+    /// The text, character by character.
+    pub fn characters(&self) -> impl Iterator<Item = char> {
+        self.0.places.iter().map(|place| self.0.alphabet[*place as usize])
+    }
+
     /// How long it is, in characters.
     pub fn len(&self) -> usize {
         self.0.places.len()

@@ -1,0 +1,263 @@
+//! `mupc limit`, and what it shares with `mupc phase`.
+
+mod arguments;
+
+pub use arguments::{LimitArguments, command, rate, span, threads};
+
+use std::path::Path;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments, MeanFieldArguments};
+
+use super::args::ReportFormat;
+use super::failure::{Answer, Failure, Status};
+use super::files::{self, Spec};
+use crate::limit::embedding::{Roles, diverged, holds};
+use crate::limit::finite::{self, NotRun};
+use crate::limit::problem::Problem;
+use crate::limit::record::{Embedded, Followed};
+use crate::limit::words::Corpus;
+use crate::limit::{Watch, linear, particles};
+use crate::network::{Network, compile};
+use crate::numeric::data::Text;
+use crate::parameterization::Named;
+use crate::report::{limit_html, limit_text};
+
+/// The spec of Word2vec that is used where none is named.
+const WORD2VEC: &str = include_str!("../../specs/word2vec.mup");
+
+/// Follows a limit in which features are learned, and holds finite networks against it.
+pub fn run(args: &LimitArguments) -> Result<Answer, Failure> {
+    match &args.task {
+        LimitTask::Linear(args) => run_linear(args),
+        LimitTask::MeanField(args) => run_mean_field(args),
+        LimitTask::Embeddings(args) => run_embeddings(args),
+    }
+}
+
+/// A bar on standard error.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Shows the bar where somebody sees it.
+    pub fn start(what: &str, pieces: usize, quiet: bool) -> Bar {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(pieces as u64) };
+        let template = format!(
+            "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
+        );
+        bar.set_style(
+            ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Bar(bar)
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Watch for Bar {
+    fn finished(&self, pieces: usize) {
+        self.0.inc(pieces as u64);
+    }
+}
+
+/// A record for programs.
+pub fn json(record: &impl Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_value(record).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(format!("{json:#}\n"))
+}
+
+/// Writes pictures into a folder.
+pub fn pictures(folder: Option<&Path>, pictures: &[(String, String)]) -> Result<(), Failure> {
+    let Some(folder) = folder else { return Ok(()) };
+    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    pictures.iter().try_for_each(|(name, svg)| files::write(&folder.join(name), svg))
+}
+
+fn not_run(error: &NotRun) -> Failure {
+    Failure::new(format!("finite networks cannot be run: {error}"))
+}
+
+/// Writes what was asked for, and answers.
+fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
+    if let Some(path) = &common.html {
+        files::write(path, &limit_html::followed(record))?;
+    }
+    pictures(common.svg.as_deref(), &limit_html::followed_charts(record))?;
+    let text = match common.format {
+        ReportFormat::Text => limit_text::followed(record),
+        ReportFormat::Json => json(record)?,
+    };
+    let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
+    Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
+}
+
+/// Finite networks beside a limit, and the record of both.
+fn beside(
+    common: &Common,
+    examples: &Examples,
+    problem: &Problem,
+    course: &finite::Course,
+    mut record: Followed,
+) -> Result<Followed, Failure> {
+    let diverged = record.outputs.iter().flatten().any(|own| !own.is_finite() || own.abs() > 1e6);
+    if diverged {
+        return Err(Failure::Other(
+            format!("the limit diverges within {} steps at rate {}", course.steps, course.rate),
+            Some(format!("lower it, as in `--rate {}`", course.rate / 4.0)),
+        ));
+    }
+    record.losses = record.outputs.iter().map(|own| problem.loss(own)).collect();
+    record.examples = problem.count();
+    record.rate = course.rate;
+    if !examples.alone {
+        let bar = Bar::start("networks", course.widths.len() * course.seeds as usize, common.quiet);
+        record.finite =
+            Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
+        bar.end();
+        let sizes = record.finite.iter().flat_map(|own| &own.points).map(|own| own.size);
+        record.resolved = 3.0 * record.error <= sizes.fold(f64::INFINITY, f64::min);
+    }
+    Ok(record)
+}
+
+fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) -> Followed {
+    Followed {
+        limit: limit.to_string(),
+        command: command(),
+        network,
+        method,
+        loss: "mean over examples of |f - y|^2 / 2".to_string(),
+        rate: 0.0,
+        examples: 0,
+        outputs,
+        losses: Vec::new(),
+        error: 0.0,
+        finite: None,
+        resolved: true,
+        seconds: 0.0,
+    }
+}
+
+fn run_linear(args: &LinearArguments) -> Result<Answer, Failure> {
+    let started = Instant::now();
+    let problem = args.examples.problem(|| Problem::new(&[(vec![1.0], vec![1.0])]))?;
+    let course = args.examples.course(None)?;
+    threads(args.common.threads)?;
+    let outputs = linear::limit(&problem, course.rate, course.steps);
+    let size = problem.inputs + problem.outputs;
+    let found = record(
+        "linear",
+        "f(x) = V' U x: one linear hidden layer".to_string(),
+        format!("exact recursion of {size} x {size} second moments of one neuron"),
+        outputs,
+    );
+    let mut found = beside(&args.common, &args.examples, &problem, &course, found)?;
+    found.seconds = started.elapsed().as_secs_f64();
+    followed(&args.common, &found)
+}
+
+fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
+    let started = Instant::now();
+    let problem = args.examples.problem(|| Ok(Problem::circle(8)))?;
+    let course = args.examples.course(Some(args.activation))?;
+    threads(args.common.threads)?;
+    let particles = particles::Course {
+        func: args.activation,
+        rate: course.rate,
+        steps: course.steps,
+        power: u32::from(args.particles),
+        shifts: u64::from(args.shifts),
+    };
+    let bar = Bar::start("lattices", usize::from(args.shifts), args.common.quiet);
+    let limit = particles::limit(&problem, &particles, &bar);
+    bar.end();
+    let error = finite::distance(&limit.errors, &vec![vec![0.0; problem.y().len()]; course.steps + 1]);
+    let mut found = record(
+        "mean-field",
+        format!("f(x) = (1/n) sum a {}(w x + b): one hidden layer", args.activation.name()),
+        format!(
+            "quasi-Monte Carlo: {} shifts of a lattice of {} particles",
+            args.shifts,
+            1_u64 << args.particles
+        ),
+        limit.outputs,
+    );
+    found.error = error;
+    let mut found = beside(&args.common, &args.examples, &problem, &course, found)?;
+    found.seconds = started.elapsed().as_secs_f64();
+    followed(&args.common, &found)
+}
+
+/// The network of words: the one that is named or the built-in one, at the asked lengths.
+fn words(args: &EmbeddingArguments) -> Result<(Network, Roles), Failure> {
+    let lengths =
+        [("vocab".to_string(), i64::from(args.vocabulary)), ("window".to_string(), i64::from(args.window))];
+    let network = match &args.spec {
+        Some(path) => Spec::read(path, &[])?.compile(&lengths)?,
+        None => {
+            let text = WORD2VEC
+                .replace("vocab = 30000", &format!("vocab = {}", args.vocabulary))
+                .replace("window = 10", &format!("window = {}", args.window));
+            compile(&text)?
+        }
+    };
+    let roles = Roles::of(&network.graph).map_err(|error| {
+        Failure::Other(error.to_string(), Some("specs/word2vec.mup is such a spec".to_string()))
+    })?;
+    Ok((network, roles))
+}
+
+fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
+    let started = Instant::now();
+    let (network, roles) = words(args)?;
+    let course = args.course()?;
+    threads(args.common.threads)?;
+    let corpus = Corpus::new(&Text::pentateuch(), roles.vocabulary);
+    let pieces = 2 * course.seeds as usize * course.widths.iter().sum::<i64>() as usize;
+    let bar = Bar::start("channels", pieces, args.common.quiet);
+    let side = |named: Named, expected: f64| {
+        course.side(&network, (named, expected), &roles, &corpus, &bar).map_err(|error| not_run(&error))
+    };
+    let sides = vec![side(Named::Ntk, -0.5)?, side(Named::Mup, 0.0)?];
+    bar.end();
+    if diverged(&sides) {
+        return Err(Failure::Other(
+            format!("training diverges at rate {}", course.rate),
+            Some(format!("lower it, as in `--rate {}`", course.rate / 4.0)),
+        ));
+    }
+    let record = Embedded {
+        limit: "embeddings".to_string(),
+        command: command(),
+        network: network.graph.name.clone(),
+        data: format!(
+            "Genesis to Deuteronomy, the {} most frequent words, {} neighbours; {} places",
+            corpus.vocabulary.len(),
+            roles.window,
+            corpus.tokens.len()
+        ),
+        training: format!(
+            "gradient descent, {} steps of {} examples, rate {}, {} seeds",
+            course.steps, course.batch, course.rate, course.seeds
+        ),
+        holds: holds(&sides[0], &sides[1]),
+        sides,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    if let Some(path) = &args.common.html {
+        files::write(path, &limit_html::embedded(&record))?;
+    }
+    pictures(args.common.svg.as_deref(), &limit_html::embedded_charts(&record))?;
+    let text = match args.common.format {
+        ReportFormat::Text => limit_text::embedded(&record),
+        ReportFormat::Json => json(&record)?,
+    };
+    Ok(Answer { status: Status::of(record.holds), ..Answer::text(text) })
+}

@@ -1,0 +1,100 @@
+//! `mupc phase`.
+
+mod arguments;
+
+pub use arguments::{PhaseArguments, function};
+
+use std::time::Instant;
+
+use super::args::ReportFormat;
+use super::failure::{Answer, Failure, Status};
+use super::files::{self, Spec};
+use super::limit::{Bar, json, pictures};
+use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
+use crate::graph::Func;
+use crate::limit::block::{NoBlock, find};
+use crate::limit::maps::{Activation, Layer};
+use crate::limit::phase::{cell, grid, landmarks, spaced, traced};
+use crate::limit::record::Diagram;
+use crate::limit::trainable::NotTrained;
+use crate::network::Network;
+use crate::report::{phase_svg, phase_text};
+
+/// Draws the phase diagram of a spec's layer, and trains deep networks of it all over the diagram; it holds if these learn where signals get through.
+pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
+    let started = Instant::now();
+    let spec = Spec::read(&args.spec, &[])?;
+    let network = spec.compile(&[])?;
+    let func = layer(args, &network)?;
+    let activation = Activation::new(func);
+    let plane = args.plane()?;
+    let weights = spaced(plane.weights.0, plane.weights.1, plane.cells);
+    let biases = spaced(0.0, plane.largest_bias, plane.cells.div_ceil(2));
+    let course = args.course(func);
+    let points = args.points(&plane);
+    let runs = points.len() * course.rates.len();
+    args.pool()?;
+    let mut cells_seen = Bar::start("cells", weights.len() * biases.len(), args.quiet);
+    let cells = grid(&activation, &weights, &biases, &cells_seen);
+    cells_seen.end();
+    let trained = match args.untrained {
+        true => None,
+        false => {
+            cells_seen = Bar::start("runs", runs, args.quiet);
+            let found = course.train(&activation, &points, &cells_seen).map_err(|error| failed(&error))?;
+            cells_seen.end();
+            Some(found)
+        }
+    };
+    let own = Layer { weight: args.weight_variance, bias: args.bias_variance };
+    let record = Diagram {
+        network: network.graph.name.clone(),
+        command: args.command(),
+        activation: func.name().to_string(),
+        own: cell(&activation, own),
+        edge: traced(&activation, &plane),
+        landmarks: landmarks(&activation, &plane),
+        biases,
+        weights,
+        cells,
+        trained,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    if let Some(path) = &args.html {
+        files::write(path, &phase_svg::html(&record))?;
+    }
+    pictures(args.svg.as_deref(), &[("phase.svg".to_string(), phase_svg::svg(&record))])?;
+    let text = match args.format {
+        ReportFormat::Text => phase_text::text(&record),
+        ReportFormat::Json => json(&record)?,
+    };
+    let holds = record.trained.as_ref().is_none_or(|own| own.holds);
+    Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
+}
+
+/// The activation of the spec's layers, or the one that was named.
+fn layer(args: &PhaseArguments, network: &Network) -> Result<Func, Failure> {
+    if let Some(func) = args.activation {
+        return Ok(func);
+    }
+    let block = find(&network.graph).map_err(|error| refused(network, &error))?;
+    match block.func {
+        Func::Log | Func::Sqrt | Func::Recip => Err(Failure::new(format!(
+            "the layers of this spec apply {}, which has no mean square of a Gaussian",
+            block.func.name()
+        ))),
+        func => Ok(func),
+    }
+}
+
+fn refused(network: &Network, error: &NoBlock) -> Failure {
+    let mut item = Diagnostic::new(Stage::Analysis, error.to_string()).help(error.help.clone());
+    if let Some(span) = error.span {
+        item = item.at(span, "here");
+    }
+    Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })
+}
+
+fn failed(error: &NotTrained) -> Failure {
+    Failure::new(format!("deep networks cannot be trained: {error}"))
+}

@@ -1,0 +1,166 @@
+//! Networks of finite width beside their limits: the spec of the limit under the compiler's own muP, trained at growing widths.
+//!
+//! All parameterizations are one network at width 1, where a weight starts with variance 1 / fan-in; so the rate of the limit is the rate at width 1. A mean over n
+//! neurons that start independently differs from its expectation by n^(-1/2), and so do the outputs at every step.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Watch;
+use super::problem::Problem;
+use super::record::{Judged, Slope};
+use crate::check::fit::fit;
+use crate::check::record::Point;
+use crate::check::setting::{Base, setting};
+use crate::diagnostic::Diagnostics;
+use crate::graph::Func;
+use crate::network::{Network, Question, compile};
+use crate::numeric::build::{BuildError, Purpose, build};
+use crate::numeric::data::Column;
+use crate::numeric::program::{Program, Value};
+use crate::numeric::setting::Setting;
+use crate::numeric::train::{Routine, Trainer};
+use crate::optimizer::Optimizer;
+use crate::parameterization::Named;
+use crate::rational::Rational;
+
+/// Why finite networks could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRun {
+    /// The spec of the limit does not compile.
+    #[error("{0}")]
+    Spec(Box<Diagnostics>),
+    /// The network cannot be built.
+    #[error("{0}")]
+    Build(#[from] BuildError),
+}
+
+impl From<Diagnostics> for NotRun {
+    fn from(error: Diagnostics) -> NotRun {
+        NotRun::Spec(Box::new(error))
+    }
+}
+
+/// A network at one width.
+struct Prepared {
+    program: Arc<Program>,
+    setting: Setting,
+}
+
+/// Which networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Course {
+    /// The activation; none for a linear hidden layer without biases.
+    pub func: Option<Func>,
+    /// The rate of the limit.
+    pub rate: f64,
+    /// Steps of gradient descent.
+    pub steps: usize,
+    /// Widths, ascending.
+    pub widths: Vec<i64>,
+    /// Independent networks per width.
+    pub seeds: u64,
+}
+
+impl Course {
+    /// The spec of the network, as the language has it.
+    pub fn spec(&self, problem: &Problem) -> String {
+        let hidden = match self.func {
+            None => "h = linear(x, n) as first".to_string(),
+            Some(func) => format!("h = {}(affine(x, n) as first)", func.name()),
+        };
+        format!(
+            "network two_layers\nscale n = 64\ndim inputs = {}, outputs = {}\ninput x[inputs]\ntarget y[outputs]\n{hidden}\n\
+             f = readout(h, outputs) as second\nloss mse(f, y)\n",
+            problem.inputs, problem.outputs
+        )
+    }
+
+    /// The network at one width, ready to be started from any seed.
+    fn prepare(&self, network: &Network, problem: &Problem, width: i64) -> Result<Prepared, NotRun> {
+        let question = Question::new(Named::Mup, Optimizer::Sgd);
+        let calculus = network.calculus_for(&question);
+        let found = network.parameterize(question.clone())?;
+        // The language's mse is the mean over outputs of (f - y)^2: its gradient times half the outputs is that of |f - y|^2 / 2.
+        let rate = self.rate * problem.outputs as f64 / 2.0;
+        let base = Base { learning_rate: rate, ..Base::default() };
+        let values = [Rational::integer(width)];
+        let setting = setting(&calculus, &found, &[Rational::ONE], &values, &base);
+        let program = build(&network.graph, &values, problem.count(), &setting, Purpose::Training)?;
+        Ok(Prepared { program: Arc::new(program), setting })
+    }
+
+    /// The outputs of one network for all examples before every step and after the last: (steps + 1) x (examples * outputs).
+    fn train(&self, prepared: &Prepared, problem: &Problem, seed: u64) -> Vec<Vec<f64>> {
+        let Prepared { program, setting } = prepared;
+        let mut trainer = Trainer::<f64>::new(Arc::clone(program), setting, Routine::default(), seed);
+        let column = |numbers: &[f64]| Column::Real(numbers.iter().map(|own| *own as f32).collect());
+        trainer.machine.load(&[column(problem.x()), column(problem.y())]);
+        let mut outputs = Vec::with_capacity(self.steps + 1);
+        for step in 0..=self.steps {
+            trainer.evaluate();
+            let read = |value: &Value| -> Vec<f64> {
+                trainer.machine.values(value.slot).iter().map(|own| own * value.scale).collect()
+            };
+            outputs.push(program.outputs.first().map(read).unwrap_or_default());
+            if step < self.steps {
+                trainer.update();
+            }
+        }
+        outputs
+    }
+
+    /// Distances of finite networks from a limit, in the root mean square over steps and examples, and how they fall with the width.
+    ///
+    /// # Errors
+    /// If the networks cannot be run.
+    pub fn compare(
+        &self,
+        problem: &Problem,
+        limit: &[Vec<f64>],
+        watch: &dyn Watch,
+    ) -> Result<Judged, NotRun> {
+        let network = compile(&self.spec(problem))?;
+        let prepared = self.widths.iter().map(|width| self.prepare(&network, problem, *width));
+        let prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
+        let one = |(place, seed): (usize, u64)| {
+            let outputs = self.train(&prepared[place], problem, seed);
+            watch.finished(1);
+            distance(&outputs, limit)
+        };
+        let places = 0..prepared.len();
+        let jobs: Vec<(usize, u64)> =
+            places.rev().flat_map(|place| (0..self.seeds).map(move |seed| (place, seed))).collect();
+        let distances: Vec<f64> = jobs.into_par_iter().map(one).collect();
+        let points = self.widths.iter().rev().zip(distances.chunks(self.seeds as usize));
+        let mut points: Vec<Point> =
+            points.map(|(width, seeds)| Point::new(*width, seeds.to_vec())).collect();
+        points.reverse();
+        Ok(judged("distance from the limit", &points, -0.5))
+    }
+}
+
+/// The root mean square of differences.
+pub fn distance(found: &[Vec<f64>], limit: &[Vec<f64>]) -> f64 {
+    let differences =
+        found.iter().flatten().zip(limit.iter().flatten()).map(|(own, limit)| (own - limit).powi(2));
+    let count = limit.iter().map(Vec::len).sum::<usize>().max(1);
+    (differences.sum::<f64>() / count as f64).sqrt()
+}
+
+/// What finite widths may bend a slope by.
+const BEND: f64 = 0.1;
+
+/// The slope of sizes over the width.
+pub fn slope(points: &[Point]) -> Option<Slope> {
+    let found = fit(points)?.fit;
+    Some(Slope { exponent: found.exponent, low: found.low, high: found.high })
+}
+
+/// Sizes at growing widths against an expected exponent: it holds if the interval of the slope, widened by 0.1 for what finite widths bend, has it.
+pub fn judged(name: &str, points: &[Point], expected: f64) -> Judged {
+    let slope = slope(points);
+    let holds = slope.as_ref().is_some_and(|own| own.low - BEND <= expected && expected <= own.high + BEND);
+    Judged { name: name.to_string(), points: points.to_vec(), expected, slope, holds }
+}
