@@ -12,6 +12,7 @@ mod explain;
 mod files;
 mod fmt;
 mod graph;
+pub mod drift;
 pub mod kernel;
 pub mod names;
 mod sizes;
@@ -47,6 +48,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Check(args) => check::run(args),
         Task::Transfer(args) => transfer::run(args),
         Task::Kernel(args) => kernel::run(args),
+        Task::Drift(args) => drift::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

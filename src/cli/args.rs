@@ -61,6 +61,8 @@ pub enum Task {
     Transfer(Box<super::transfer::TransferArguments>),
     /// Show what the network is at infinite width: NNGP and NTK, their spectra, predictions and training in time.
     Kernel(super::kernel::KernelArguments),
+    /// Measure what finite width does: how far the kernel and the features move, and whether as predicted; 1 if not.
+    Drift(super::drift::DriftArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),

@@ -21,11 +21,11 @@ const KINDS: [(&str, &str, &str); 14] = [
         repeat t over 3 shared as cell { h = tanh(linear(h, n) as again + affine(x[t, ..], n) as read) } f = linear(h, 3)"),
     ("residual blocks", "x[4]", "h = linear(x, n) repeat 2 as block { h += mlp(rms_norm(h), 2*n, silu) } f = linear(h, 3)"),
     ("siamese branches", "x[2, 4]", "repeat t over 2 shared as twin { g[t, i] = relu(affine(x[t, ..], n))[i] } m[i] = mean(g[t, i], over t) f = affine(m, 3)"),
-    ("tied in two roles", "x[4]", "w[i:n, j:n] = param h = linear(x, n) g[i] = w[i, j] * h[j] r[j] = w[i, j] * tanh(g)[i] f = linear(r, 3)"),
+    ("tied in two roles", "x[4]", "param w[n, n] h = linear(x, n) g[i] = w[i, j] * h[j] r[j] = w[i, j] * tanh(g)[i] f = linear(r, 3)"),
     ("gated units", "x[4]", "f = linear(swiglu(linear(x, n), n), 3)"),
     ("output with positions", "x[3, 4]", "h = relu(affine(x, n)) f = affine(h, 2)"),
     ("stopped gradient", "x[4]", "h = relu(linear(x, n)) f = linear(stop_gradient(h) + h, 3)"),
-    ("bias twice", "x[4]", "b[i:n] = param h[i] = linear(x, n)[i] + b[i] g[i] = linear(relu(h), n)[i] + b[i] f = affine(tanh(g), 3)"),
+    ("bias twice", "x[4]", "param b[n] h[i] = linear(x, n)[i] + b[i] g[i] = linear(relu(h), n)[i] + b[i] f = affine(tanh(g), 3)"),
 ];
 
 fn distance(one: &[f64], two: &[f64]) -> f64 {
