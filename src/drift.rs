@@ -10,8 +10,8 @@
 //! | [`study`] | the runs of each question, and what they add up to |
 //! | [`record`] | what was found, as plain data |
 //!
-//! Everything is trained by gradient descent without momentum on L = 1/(2B) sum (f - y)^2 over one batch of B examples, so that kernels govern the
-//! movement. The kernel counts every weight with its learning rate over the base rate: it is the kernel by which training moves the output, and
+//! Everything is trained by gradient descent without momentum on L = 1/(2B) sum (f - f_0 - y)^2 over one batch of B examples, so that kernels and
+//! targets govern the movement at every width. The kernel counts every weight with its learning rate over the base rate: it is the kernel by which training moves the output, and
 //! the usual NTK where all rates are equal.
 
 pub mod descent;

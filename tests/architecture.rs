@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -49,6 +49,21 @@ const ROOMS: [(&str, &[&str]); 24] = [
         ],
     ),
     (
+        "drift",
+        &[
+            "check",
+            "concrete",
+            "dim",
+            "graph",
+            "kernel",
+            "network",
+            "numeric",
+            "parameterization",
+            "rational",
+            "shape",
+        ],
+    ),
+    (
         "transfer",
         &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
     ),
@@ -59,6 +74,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "check",
             "concrete",
             "dim",
+            "drift",
             "graph",
             "kernel",
             "parameterization",
@@ -91,6 +107,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "concrete",
             "diagnostic",
             "dim",
+            "drift",
             "graph",
             "kernel",
             "loader",

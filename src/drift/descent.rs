@@ -10,16 +10,16 @@ use crate::numeric::machine::Machine;
 use crate::numeric::program::{Program, Slot};
 use crate::numeric::real::Real;
 
-/// A network in training on one batch. With an output scale alpha it trains F = alpha (f - f_0) on L / alpha^2 (Chizat, Oyallon & Bach 2019, arXiv
-/// 1812.07956, section 1.2); without one it trains f itself.
+/// A network in training on one batch: F = alpha (f - f_0) on L / alpha^2, where f_0 is what the network gives at initialization (Chizat, Oyallon & Bach
+/// 2019, arXiv 1812.07956, section 1.2). Without f_0 what drives training would be its noise at small widths and the targets at large ones.
 #[derive(Clone, Debug)]
 pub struct Descent<T> {
     machine: Machine<T>,
     /// Every trained weight with its learning rate.
     rates: Vec<(Slot, f64)>,
     targets: Vec<f64>,
-    /// Alpha, and the output at initialization.
-    scaled: Option<(f64, Vec<f64>)>,
+    alpha: f64,
+    origin: Vec<f64>,
 }
 
 /// Every trained weight of a program with its learning rate.
@@ -42,15 +42,14 @@ impl<T: Real> Descent<T> {
         start(&mut machine, &sized.setting, seed);
         machine.load(batch);
         let rates = rates(&sized.program, sized, rate);
-        Descent { machine, rates, targets: targets.to_vec(), scaled: None }
+        let origin = outputs(&mut machine);
+        Descent { machine, rates, targets: targets.to_vec(), alpha: 1.0, origin }
     }
 
-    /// Scales the output less what it is now.
+    /// With an output scale.
     #[must_use]
-    pub fn scaled(mut self, alpha: f64) -> Descent<T> {
-        let first = outputs(&mut self.machine);
-        self.scaled = Some((alpha, first));
-        self
+    pub fn scaled(self, alpha: f64) -> Descent<T> {
+        Descent { alpha, ..self }
     }
 
     /// The weights.
@@ -66,16 +65,10 @@ impl<T: Real> Descent<T> {
     /// One step; the result is the loss before it.
     pub fn step(&mut self) -> f64 {
         let outputs = outputs(&mut self.machine);
-        let (alpha, first) = match &self.scaled {
-            Some((alpha, first)) => (*alpha, Some(first)),
-            None => (1.0, None),
-        };
+        let alpha = self.alpha;
         let batch = self.machine.program.batch as f64;
         let scale = self.machine.program.loss.scale;
-        let residual = |at: usize| match first {
-            Some(first) => alpha * (outputs[at] - first[at]) - self.targets[at],
-            None => outputs[at] - self.targets[at],
-        };
+        let residual = |at: usize| alpha * (outputs[at] - self.origin[at]) - self.targets[at];
         let residuals: Vec<f64> = (0..outputs.len()).map(residual).collect();
         let seed: Vec<T> = residuals.iter().map(|own| T::of(own * scale / (batch * alpha))).collect();
         self.machine.backward_from(&seed, &mut |_| {});

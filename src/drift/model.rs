@@ -1,4 +1,4 @@
-//! The network's Taylor polynomials in its weights, trained as the network is.
+//! The network's Taylor polynomials in its weights, trained as the network is, less its output at initialization.
 //!
 //! With d the distance from the initial weights, the linear model is f + J d and the quadratic one f + J d + d' H d / 2, where f, J and H are the network's at
 //! initialization (Lee et al. 2019, arXiv 1902.06720; Bai & Lee 2020, arXiv 1910.01619). Products with J and H are
@@ -100,8 +100,8 @@ impl Model {
     pub fn step(&mut self) {
         let found = self.outputs();
         let (batch, scale) = (self.machine.program.batch as f64, self.machine.program.loss.scale);
-        let residuals = found.iter().zip(&self.targets);
-        let seed: Vec<f64> = residuals.map(|(own, target)| (own - target) * scale / batch).collect();
+        let residual = |at: usize| found[at] - self.origin[at] - self.targets[at];
+        let seed: Vec<f64> = (0..found.len()).map(|at| residual(at) * scale / batch).collect();
         let mut step: Vec<Vec<f64>> = self.first.iter().map(|own| vec![0.0; own.len()]).collect();
         self.pull(0.0, &seed, 1.0, &mut step);
         if self.degree == Degree::Quadratic {

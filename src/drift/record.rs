@@ -34,10 +34,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether some prediction is refuted: any verdict that is neither agreement nor without a measurement.
+    /// Whether some prediction is refuted: measured above it, or below one that is more than an upper bound.
     pub fn is_refuted(&self) -> bool {
-        let verdicts = self.sections.iter().flat_map(|own| &own.curves).filter_map(|own| own.verdict);
-        verdicts.into_iter().any(|own| matches!(own, Verdict::Above | Verdict::Below))
+        self.sections.iter().flat_map(|own| &own.curves).any(|own| match own.verdict {
+            Some(Verdict::Above) => true,
+            Some(Verdict::Below) => !own.bound,
+            Some(Verdict::Agrees | Verdict::Unmeasured) | None => false,
+        })
     }
 }
 
@@ -99,6 +102,8 @@ pub struct Curve {
     pub points: Vec<Point>,
     /// The predicted power, if there is a theorem.
     pub predicted: Option<Predicted>,
+    /// Whether the theorem is an upper bound: what is measured below it does not refute it.
+    pub bound: bool,
     /// The measured power.
     pub fit: Option<Fit>,
     /// Whether the prediction holds; none without one.
@@ -143,6 +148,7 @@ impl Curve {
             quantity: quantity.into(),
             points,
             predicted: None,
+            bound: false,
             fit: None,
             verdict: None,
             reason: None,

@@ -161,12 +161,10 @@ impl Study<'_> {
     }
 
     /// Kernels and features before and after training.
-    fn moved(&self, sized: &Sized, rate: f64, seed: u64, alpha: Option<f64>) -> Result<Moved, RequestError> {
+    fn moved(&self, sized: &Sized, rate: f64, seed: u64, alpha: f64) -> Result<Moved, RequestError> {
         let common = &self.common;
-        let mut descent = Descent::<f32>::new(sized, &common.batch, &common.targets, rate, seed);
-        if let Some(alpha) = alpha {
-            descent = descent.scaled(alpha);
-        }
+        let mut descent =
+            Descent::<f32>::new(sized, &common.batch, &common.targets, rate, seed).scaled(alpha);
         let mut tangent = self.tangent(sized)?;
         let mut features = common.hidden.map(|hidden| {
             let made = program(self.graph, &sized.values, self.request.probe, &sized.setting, hidden);
@@ -195,8 +193,8 @@ impl Study<'_> {
         Ok(Moved {
             kernel: finite(distance(&last.0, &first.0)),
             features: finite(distance(&last.1, &first.1)),
-            before: alignment(&first.0, &common.probe_targets),
-            after: finite(alignment(&last.0, &common.probe_targets)),
+            before: alignment(&first.0, &common.probe_targets, self.request.probe),
+            after: finite(alignment(&last.0, &common.probe_targets, self.request.probe)),
         })
     }
 
@@ -206,7 +204,7 @@ impl Study<'_> {
         if !asked(Kind::Drift) && !asked(Kind::Alignment) {
             return Ok(Vec::new());
         }
-        let found = self.each(&case.case.sized, |sized, seed| self.moved(sized, case.rate, seed, None));
+        let found = self.each(&case.case.sized, |sized, seed| self.moved(sized, case.rate, seed, 1.0));
         let mut runs: Vec<(f64, Vec<Moved>)> = Vec::new();
         for (at, own) in found {
             runs.push((at, own.into_iter().collect::<Result<_, _>>()?));
@@ -221,7 +219,10 @@ impl Study<'_> {
         };
         let mut sections = Vec::new();
         if asked(Kind::Drift) {
-            let mut curves = vec![predicted("change of the kernel", of(|own| own.kernel), power)];
+            let mut kernel = predicted("change of the kernel", of(|own| own.kernel), power);
+            // Lee et al. bound it; changes of single features have either sign and average out.
+            kernel.bound = case.case.regime == Some(Named::Ntk);
+            let mut curves = vec![kernel];
             if self.common.hidden.is_some() {
                 curves.push(predicted("change of the last hidden layer", of(|own| own.features), power));
             }
@@ -242,14 +243,14 @@ impl Study<'_> {
         let about = match kind {
             Kind::Drift => format!("relative change after {steps} steps, on the probe"),
             Kind::Alignment => {
-                format!("<K, yy'> / (|K| |yy'|), centred, on the probe, before and after {steps} steps")
+                format!("<K, yy'> / (|K| |yy'|), centred, K the mean over outputs, on the probe, before and after {steps} steps")
             }
             Kind::Models => format!(
                 "distance of the outputs on the batch over the network's own movement; steps until it exceeds {}, of {steps}",
                 self.request.share
             ),
             Kind::Alpha => format!(
-                "relative change after {steps} steps of alpha (f - f_0) on L / alpha^2, {} = {}",
+                "relative change after {steps} steps with alpha (f - f_0) on L / alpha^2, {} = {}",
                 self.symbol(),
                 self.middle(case).value
             ),
@@ -271,7 +272,7 @@ impl Study<'_> {
         let mut points: [Vec<Point>; 2] = Default::default();
         for alpha in &self.request.alphas {
             let found = self.each(std::slice::from_ref(sized), |sized, seed| {
-                self.moved(sized, case.rate, seed, Some(*alpha))
+                self.moved(sized, case.rate, seed, *alpha)
             });
             let runs: Vec<Moved> = found.into_iter().flat_map(|(_, own)| own).collect::<Result<_, _>>()?;
             points[0].push(Point::new(*alpha, runs.iter().map(|own| own.kernel).collect()));
@@ -279,7 +280,13 @@ impl Study<'_> {
         }
         let power = Some((power(-1, 1), "Chizat, Oyallon & Bach 2019, theorem 2.2"));
         let [kernel, features] = points;
-        let mut curves = vec![predicted("change of the kernel", kernel, power)];
+        let mut curves = vec![match is_smooth(self.graph) {
+            true => predicted("change of the kernel", kernel, power),
+            false => {
+                let reason = "no theorem: where functions have kinks, the kernel moves in jumps, one per unit that crosses";
+                Curve { reason: Some(reason.to_string()), ..predicted("change of the kernel", kernel, None) }
+            }
+        }];
         if self.common.hidden.is_some() {
             curves.push(predicted("change of the last hidden layer", features, power));
         }
@@ -354,7 +361,9 @@ impl Study<'_> {
                 Some(Named::Ntk) => Some((exponent, "Lee et al. 2019, theorem 2.1; Dyer & Gur-Ari 2020")),
                 _ => None,
             };
-            curves.push(predicted(&format!("{name} model: distance at the end"), of(|own| own.0), power));
+            let mut end = predicted(&format!("{name} model: distance at the end"), of(|own| own.0), power);
+            end.bound = true;
+            curves.push(end);
             curves.push(Curve::measured(format!("{name} model: steps that it tracks"), of(|own| own.1)));
         }
         self.section(Kind::Models, case, curves)
@@ -491,22 +500,28 @@ fn spread_out(kernel: &[f64], channels: usize) -> Vec<f64> {
     (0..all).flat_map(|at| (0..all).map(move |other| (at, other))).map(|(at, other)| entry(at, other)).collect()
 }
 
-/// The centred alignment of a kernel with the targets (Cortes, Mohri & Rostamizadeh 2012, JMLR 13, definition 4).
-fn alignment(kernel: &[f64], targets: &[f64]) -> f64 {
-    let count = targets.len();
-    let rows: Vec<f64> = kernel.chunks_exact(count).map(|row| row.iter().sum::<f64>() / count as f64).collect();
+/// The centred alignment of a kernel with the targets (Cortes, Mohri & Rostamizadeh 2012, JMLR 13, definition 4); the kernel of two examples is the mean
+/// over outputs.
+fn alignment(kernel: &[f64], targets: &[f64], examples: usize) -> f64 {
+    let (rows, entries) = (targets.len(), targets.len() / examples);
+    let mean = |one: usize, two: usize| {
+        let at = |entry: usize| kernel[(one * entries + entry) * rows + two * entries + entry];
+        (0..entries).map(at).sum::<f64>() / entries as f64
+    };
+    let product = |one: usize, two: usize| {
+        (0..entries).map(|entry| targets[one * entries + entry] * targets[two * entries + entry]).sum()
+    };
+    let (kernel, targets) = (centred(examples, mean), centred(examples, product));
+    let dot = |one: &[f64], two: &[f64]| one.iter().zip(two).map(|(one, two)| one * two).sum::<f64>();
+    dot(&kernel, &targets) / (dot(&kernel, &kernel) * dot(&targets, &targets)).sqrt()
+}
+
+/// A symmetric matrix less the means of its rows and columns.
+fn centred(count: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let all: Vec<f64> = (0..count * count).map(|at| entry(at / count, at % count)).collect();
+    let rows: Vec<f64> = all.chunks_exact(count).map(|row| row.iter().sum::<f64>() / count as f64).collect();
     let mean = rows.iter().sum::<f64>() / count as f64;
-    let target_mean = targets.iter().sum::<f64>() / count as f64;
-    let y: Vec<f64> = targets.iter().map(|own| own - target_mean).collect();
-    let (mut along, mut square) = (0.0, 0.0);
-    for (at, row) in kernel.chunks_exact(count).enumerate() {
-        for (other, own) in row.iter().enumerate() {
-            let centred = own - rows[at] - rows[other] + mean;
-            along += centred * y[at] * y[other];
-            square += centred * centred;
-        }
-    }
-    along / (square.sqrt() * y.iter().map(|own| own * own).sum::<f64>())
+    (0..count * count).map(|at| all[at] - rows[at / count] - rows[at % count] + mean).collect()
 }
 
 /// By power iteration from a vector that favours no direction; 30 rounds give two digits.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::kernel_text::short;
 use super::table_text::{grid, lines};
-use crate::check::record::Predicted;
+use crate::check::record::{Predicted, Verdict};
 use crate::drift::record::{Curve, Point, Record, Section};
 
 /// The report.
@@ -21,7 +21,7 @@ pub fn text(record: &Record) -> String {
         lines(&table).lines().for_each(|line| {
             let _ = writeln!(out, "  {line}");
         });
-        for curve in &section.curves {
+        for curve in section.curves.iter().filter(|own| own.fit.is_some() || own.verdict.is_some()) {
             let _ = writeln!(out, "  {}: {}", curve.quantity, verdict(section, curve));
         }
     }
@@ -91,7 +91,10 @@ pub fn verdict(section: &Section, curve: &Curve) -> String {
         Predicted::Zero => "predicted 0".to_string(),
         Predicted::Beyond => "predicted beyond every power".to_string(),
     });
-    let judged = curve.verdict.map(|own| own.name().to_string());
+    let judged = curve.verdict.map(|own| match (own, curve.bound) {
+        (Verdict::Below, true) => "below: an upper bound that is not attained".to_string(),
+        _ => own.name().to_string(),
+    });
     let source = curve.source.as_ref().map(|own| format!("({own})"));
     let parts: Vec<String> =
         [measured, predicted, judged, curve.reason.clone(), source].into_iter().flatten().collect();

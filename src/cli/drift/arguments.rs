@@ -29,7 +29,8 @@ Examples:
   mupc drift mlp.mup --study fluctuation --draws 4000    moments at initialization against prod (1 + 5/n)
   mupc drift mlp.mup --html drift.html --svg pictures --format json
 
-Training is full-batch gradient descent on L = 1/(2B) sum (f - y)^2, classes as one-hot vectors less their mean.
+Training is full-batch gradient descent on L = 1/(2B) sum (f - f_0 - y)^2, where f_0 is the network at
+initialization and classes are one-hot vectors less their mean.
 Exit status: 1 if a prediction is refuted.";
 
 /// Arguments of `drift`.
@@ -51,10 +52,10 @@ pub struct DriftArguments {
     #[arg(long, value_name = "SYMBOL=VALUES")]
     pub over: Option<String>,
     /// How many seeds, each an independent run per value.
-    #[arg(long, default_value = "4", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    #[arg(long, default_value = "8", value_parser = clap::value_parser!(u64).range(2..=1000))]
     pub seeds: u64,
     /// Steps of gradient descent.
-    #[arg(long, default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value = "40", value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
     /// Examples that are trained on, all of them in every step.
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u32).range(1..))]
