@@ -8,6 +8,7 @@ mod classify;
 mod compare;
 mod completions;
 pub mod data;
+pub mod drift;
 mod explain;
 mod files;
 mod fmt;
@@ -51,6 +52,7 @@ fn dispatch(task: &Task) -> Result<Answer, Failure> {
         Task::Kernel(args) => kernel::run(args),
         Task::Limit(args) => limit::run(args),
         Task::Phase(args) => phase::run(args),
+        Task::Drift(args) => drift::run(args),
         Task::Test(args) => test::run(args),
         Task::Graph(args) => graph::run(args),
         Task::Fmt(args) => fmt::run(args),

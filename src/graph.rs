@@ -19,7 +19,7 @@ pub mod walk;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -74,7 +74,7 @@ pub struct Node {
     /// Axis lengths of the result, without the batch axis.
     pub shape: Vec<Dim>,
     /// The name the spec gives it, if it does.
-    pub name: Option<Rc<str>>,
+    pub name: Option<Arc<str>>,
     /// The definition or repetition it was written in.
     pub scope: ScopeId,
     /// Where it was written.

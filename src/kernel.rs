@@ -12,7 +12,7 @@
 //! | `prepare`, [`statistics`] | single points: variances, deviations, attention patterns |
 //! | `evaluate`, [`gram`] | tiles of pairs of points, in parallel, bit-identical for any number of threads |
 //! | [`spectrum`], [`regression`], [`dynamics`], [`study`] | what follows from a kernel: predictions, time, modes |
-//! | [`empirical`], [`trained`] | finite networks beside the limit |
+//! | [`empirical`], [`tangent`], [`trained`] | finite networks beside the limit: by Jacobians, structured, trained |
 //!
 //! Architecture invariant: like `numeric`, this room never sees a prediction of exponents; it imports neither `size` nor `parameterization`.
 
@@ -35,6 +35,7 @@ pub mod sparse;
 pub mod spectrum;
 pub mod statistics;
 pub mod study;
+pub mod tangent;
 pub mod trained;
 
 use std::collections::BTreeSet;

@@ -33,6 +33,7 @@ pub mod cli;
 pub mod concrete;
 pub mod diagnostic;
 pub mod dim;
+pub mod drift;
 pub mod explain;
 pub mod graph;
 pub mod kernel;

@@ -7,6 +7,8 @@ pub mod check_text;
 pub mod classify_json;
 pub mod classify_text;
 pub mod compare_text;
+pub mod drift_html;
+pub mod drift_text;
 pub mod graph_dot;
 pub mod graph_json;
 pub mod graph_svg;

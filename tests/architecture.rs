@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 26] = [
     ("source", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
@@ -49,6 +49,21 @@ const ROOMS: [(&str, &[&str]); 25] = [
         ],
     ),
     (
+        "drift",
+        &[
+            "check",
+            "concrete",
+            "dim",
+            "graph",
+            "kernel",
+            "network",
+            "numeric",
+            "parameterization",
+            "rational",
+            "shape",
+        ],
+    ),
+    (
         "transfer",
         &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
     ),
@@ -75,6 +90,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "check",
             "concrete",
             "dim",
+            "drift",
             "graph",
             "kernel",
             "limit",
@@ -108,6 +124,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "concrete",
             "diagnostic",
             "dim",
+            "drift",
             "graph",
             "kernel",
             "limit",

@@ -65,6 +65,8 @@ pub enum Task {
     Limit(super::limit::LimitArguments),
     /// Draw the ordered and the chaotic phase of a spec's layers, and train deep networks all over it; 1 if others learn than predicted.
     Phase(super::phase::PhaseArguments),
+    /// Measure what finite width does: how far the kernel and the features move, and whether as predicted; 1 if not.
+    Drift(super::drift::DriftArguments),
     /// Hold the `expect` blocks of specs against what is derived; 1 if something differs.
     #[command(after_help = TEST)]
     Test(TestArguments),

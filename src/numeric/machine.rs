@@ -25,6 +25,17 @@ pub struct Machine<T> {
     mask_seed: u64,
 }
 
+/// Where a backward pass is: before an instruction passes on the gradient of what it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Reached<'a, T> {
+    /// The number of the instruction.
+    pub at: usize,
+    /// The gradient of its result.
+    pub gradient: &'a [T],
+    /// All buffers.
+    pub values: &'a [Vec<T>],
+}
+
 /// The buffers that an instruction reads.
 struct Operands<'a, T> {
     values: &'a [Vec<T>],
@@ -106,6 +117,21 @@ impl<T: Real> Machine<T> {
         self.gradients[program.places[loss.slot]][..count].fill(seed);
         let instructions = program.instructions.iter().rev().filter(|instruction| instruction.backward);
         instructions.for_each(|instruction| self.pull(instruction));
+    }
+
+    /// Computes the gradients of any function of what stands in the place of the loss: `seed` is its gradient there, entry by entry. `visit` is
+    /// told of every instruction on the way.
+    pub fn backward_from(&mut self, seed: &[T], visit: &mut dyn FnMut(Reached<'_, T>)) {
+        let program = Arc::clone(&self.program);
+        let loss = program.loss.slot;
+        self.gradients[program.places[loss]][..seed.len()].copy_from_slice(seed);
+        let instructions = program.instructions.iter().enumerate().rev();
+        for (at, instruction) in instructions.filter(|(_, instruction)| instruction.backward) {
+            let length = program.lengths[instruction.output];
+            let gradient = &self.gradients[program.places[instruction.output]][..length];
+            visit(Reached { at, gradient, values: &self.values });
+            self.pull(instruction);
+        }
     }
 
     /// The numbers in a buffer.

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::contraction::Contraction;
 use super::linear::Linear;
+use super::nest::Nest;
 use super::picking::{Largest, Lookup};
 use super::pointwise::Chain;
 use super::rows::Along;
@@ -26,6 +27,27 @@ pub struct Product {
     pub backward: [Contraction; 2],
     /// The factor in front.
     pub factor: f64,
+    /// For each operand that is made of weights alone: its gradient as outer products.
+    pub outer: [Option<Box<Outer>>; 2],
+}
+
+/// The gradient of a weight as a sum over positions of outer products: (what the position gives back) times (what it read). Both
+/// nests go from a matrix of positions by features to the tensor as it lies; features are in the order of the weight's axes, the batch
+/// is the slowest position.
+#[derive(Clone, Debug)]
+pub struct Outer {
+    /// The batch times tokens or pixels.
+    pub positions: usize,
+    /// Entries that a position reads.
+    pub columns: usize,
+    /// Entries that a position gives.
+    pub rows: usize,
+    /// Which axes of the weight are summed.
+    pub summed: SmallVec<[usize; 4]>,
+    /// (positions) x (columns), to the operand beside the weight.
+    pub read: Nest<2>,
+    /// (positions) x (rows), to the result.
+    pub given: Nest<2>,
 }
 
 /// What an instruction does.

@@ -1,6 +1,6 @@
 //! Small graphs for the tests of the pictures.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use smallvec::smallvec;
 
@@ -41,7 +41,7 @@ impl Sketch {
     }
 
     pub fn node(&mut self, name: &str, op: Op, operands: &[NodeId], shape: &[Dim]) -> NodeId {
-        let name = Some(Rc::from(name)).filter(|_| !name.is_empty());
+        let name = Some(Arc::from(name)).filter(|_| !name.is_empty());
         let (operands, shape, scope) = (operands.iter().copied().collect(), shape.to_vec(), self.scope);
         self.graph.append(Node { op, operands, shape, name, scope, span: nowhere() })
     }

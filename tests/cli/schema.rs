@@ -210,3 +210,21 @@ fn checks_fit_their_schema() {
     }
     assert!(verdicts.len() >= 3, "{verdicts:?}");
 }
+
+#[test]
+fn studies_of_finite_width_fit_their_schema() {
+    let study = |extra: &[&str]| {
+        let words =
+            ["drift", MLP, "--over", "n=16,32,64", "--seeds", "3", "--steps", "5", "-q", "-f", "json"];
+        let output = mupc(&[&words[..], extra].concat()).output().unwrap();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        check("docs/drift.schema.json", &record);
+        record
+    };
+    let all = study(&["--study", "all", "--draws", "64"]);
+    let kinds: std::collections::BTreeSet<&str> =
+        all["sections"].as_array().unwrap().iter().filter_map(|own| own["kind"].as_str()).collect();
+    assert_eq!(kinds.len(), 6, "{kinds:?}");
+    let lost = study(&["-p", "sp", "--lr", "1e6"]);
+    assert!(lost["sections"][0]["curves"][0]["points"][2]["size"].is_null(), "{lost}");
+}

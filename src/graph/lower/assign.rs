@@ -1,6 +1,6 @@
 //! Assignments: `y[t, o] = e`, `y = e`, `y += e`.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::{Dim, Scalar};
@@ -36,7 +36,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn name_node(&mut self, node: NodeId, ident: &Ident) {
         let name = &mut self.graph.node_mut(node).name;
         if name.is_none() {
-            *name = Some(Rc::from(ident.name.as_str()));
+            *name = Some(Arc::from(ident.name.as_str()));
         }
     }
 

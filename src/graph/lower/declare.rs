@@ -1,6 +1,6 @@
 //! Declarations: scale symbols, dims, data and parameters.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::dim::{Dim, Scalar, Symbol};
 use crate::graph::{Data, DataId, Init, NodeId, Op, Operands, Param, ParamId, ScaleSymbol};
@@ -138,7 +138,7 @@ impl<'a> Lowering<'a> {
 
     /// The value of a declared name.
     fn declared(&mut self, node: NodeId, ident: &ast::Ident) -> Value {
-        self.graph.node_mut(node).name = Some(Rc::from(ident.name.as_str()));
+        self.graph.node_mut(node).name = Some(Arc::from(ident.name.as_str()));
         Value::Tensor(Tensor { node, axes: None, span: ident.span })
     }
 }

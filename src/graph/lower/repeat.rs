@@ -5,7 +5,7 @@
 //! else the body binds is undone at its end by the frame's journal, at a cost of what was bound and not of what was known.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::dim::Dim;
@@ -159,7 +159,7 @@ impl<'a> Lowering<'a> {
     ) -> Lowered<Stream<'a>> {
         let shape = self.shape(enter).to_vec();
         let carry = self.append(Op::Carry(block), Operands::from_slice(&[enter]), shape, before.span)?;
-        self.graph.node_mut(carry).name = Some(Rc::from(ident.name.as_str()));
+        self.graph.node_mut(carry).name = Some(Arc::from(ident.name.as_str()));
         let value = Value::Tensor(Tensor { node: carry, axes: None, span: before.span });
         self.frame_mut().bind(Binding { value, ..before.clone() });
         Ok(Stream { ident, before, enter, carry })
@@ -198,7 +198,7 @@ impl<'a> Lowering<'a> {
                 self.append(Op::Exit(block), Operands::from_slice(&[next]), shape, stream.ident.span)?;
             let (enter, carry) = (stream.enter, stream.carry);
             self.graph.blocks[block.index()].carried.push(Carried { enter, carry, next, exit });
-            self.graph.node_mut(exit).name = Some(Rc::from(stream.ident.name.as_str()));
+            self.graph.node_mut(exit).name = Some(Arc::from(stream.ident.name.as_str()));
             Ok(exit)
         });
         let tensor = |node| Value::Tensor(Tensor { node, axes: None, span: stream.ident.span });

@@ -9,7 +9,7 @@ use crate::numeric::contraction::{Axes, Contraction};
 use crate::numeric::nest::{Loop, Nest, strides};
 use crate::numeric::picking::Lookup;
 use crate::numeric::pointwise::{Access, Link};
-use crate::numeric::program::{Kernel, Product, Value};
+use crate::numeric::program::{Kernel, Outer, Product, Source, Value};
 
 /// The label of the batch: no einsum has so many.
 const BATCH: Label = Label::MAX;
@@ -118,6 +118,10 @@ impl Building<'_> {
             forward: Contraction::new(&axes[0], &axes[1], out),
             backward: [Contraction::new(out, &axes[1], &axes[0]), Contraction::new(out, &axes[0], &axes[1])],
             factor,
+            outer: [0, 1].map(|at| {
+                let plain = values[at].source == Source::Weights && values[1 - at].batched;
+                plain.then(|| outer(&axes[at], &axes[1 - at], out)).flatten().map(Box::new)
+            }),
         };
         let kernel = Kernel::Product(Box::new(product));
         self.emit(kernel, &[&values[0], &values[1]], shape_of(out), has(out, BATCH))
@@ -210,6 +214,37 @@ impl Building<'_> {
         let value = self.emit(kernel, &[table, &numbers], shape_of(&out), has(&out, BATCH))?;
         Ok(Value { scale: table.scale, ..value })
     }
+}
+
+/// The gradient of a weight as outer products; none if it shares an axis with both the result and the other operand.
+fn outer(weight: &Axes, other: &Axes, out: &Axes) -> Option<Outer> {
+    if weight.iter().any(|(label, length)| *length > 1 && has(out, *label) && has(other, *label)) {
+        return None;
+    }
+    let of = |keep: &dyn Fn(Label) -> bool, axes: &Axes| -> Axes {
+        axes.iter().filter(|(label, _)| keep(*label)).copied().collect()
+    };
+    let positions = of(&|label| has(other, label), out);
+    let columns = of(&|label| has(other, label) && !has(out, label), weight);
+    let rows = of(&|label| has(out, label) && !has(other, label), weight);
+    let packed = |features: &Axes, tensor: &Axes| {
+        let order: Axes = positions.iter().chain(features).copied().collect();
+        let loops: Vec<Loop<2>> = order
+            .iter()
+            .map(|(label, length)| (*length, [step_of(&order, *label), step_of(tensor, *label)]))
+            .collect();
+        Nest::new(loops, [0; 2])
+    };
+    let count = |axes: &Axes| axes.iter().map(|(_, length)| length).product();
+    let summed = (0..weight.len()).filter(|at| has(&columns, weight[*at].0)).collect();
+    Some(Outer {
+        positions: count(&positions),
+        columns: count(&columns),
+        rows: count(&rows),
+        summed,
+        read: packed(&columns, other),
+        given: packed(&rows, out),
+    })
 }
 
 /// Whether a tensor has exactly the axes of the result, in order.
