@@ -45,7 +45,8 @@ pub fn svg(record: &Diagram) -> String {
          <text x=\"{LEFT}\" y=\"22\" font-size=\"15\" font-weight=\"bold\" fill=\"currentColor\">{0}</text>",
         escaped(&title)
     );
-    cells(&mut out, record);
+    cells(&mut out, record, &frame);
+    reach(&mut out, record, &frame);
     edge(&mut out, record, &frame);
     networks(&mut out, record, &frame);
     axes(&mut out, &frame);
@@ -59,25 +60,51 @@ fn strength(cell: &Cell) -> f64 {
     cell.depth.map_or(0.05, |depth| (0.08 + 1.4 / (1.0 + depth)).min(0.85))
 }
 
-fn cells(out: &mut String, record: &Diagram) {
-    let columns = record.weights.len().max(1);
-    let (across, down) = (WIDTH / columns as f64, HEIGHT / record.biases.len().max(1) as f64);
-    for (at, cell) in record.cells.iter().enumerate() {
-        let (column, row) = ((at % columns) as f64, (at / columns) as f64);
+/// Every cell is centred on its point; those at the rim are cut in half.
+fn cells(out: &mut String, record: &Diagram, frame: &Frame) {
+    let step = |values: &[f64]| (ends(values).1 - ends(values).0) / (values.len().max(2) - 1) as f64 / 2.0;
+    let (across, up) = (step(&record.weights), step(&record.biases));
+    let (low, high) = frame.weights;
+    for cell in &record.cells {
         let colour = match cell.phase {
             "ordered" => ORDERED,
             "chaotic" => CHAOTIC,
             _ => continue,
         };
+        let (left, top) = frame.at((cell.weight - across).max(low), (cell.bias + up).min(frame.largest_bias));
+        let (right, bottom) = frame.at((cell.weight + across).min(high), (cell.bias - up).max(0.0));
         let _ = write!(
             out,
-            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{colour}\" fill-opacity=\"{:.2}\"/>",
-            LEFT + column * across,
-            TOP + HEIGHT - (row + 1.0) * down,
-            across + 0.3,
-            down + 0.3,
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{colour}\" fill-opacity=\"{:.2}\"/>",
+            right - left + 0.3,
+            bottom - top + 0.3,
             strength(cell)
         );
+    }
+}
+
+/// Where six depth scales are as long as the networks are deep: between these lines they should learn.
+fn reach(out: &mut String, record: &Diagram, frame: &Frame) {
+    let Some(trained) = &record.trained else { return };
+    let deep = |cell: &&Cell| cell.depth.is_none_or(|scale| 6.0 * scale >= trained.depth as f64);
+    let rows = || record.cells.chunks(record.weights.len().max(1));
+    let first = |row: &[Cell]| row.iter().find(deep).map(|cell| (cell.weight, cell.bias));
+    let last = |row: &[Cell]| row.iter().rev().find(deep).map(|cell| (cell.weight, cell.bias));
+    let sides: [Vec<(f64, f64)>; 2] = [rows().filter_map(first).collect(), rows().filter_map(last).collect()];
+    for side in sides {
+        let inside =
+            side.into_iter().filter(|(weight, _)| *weight > frame.weights.0 && *weight < frame.weights.1);
+        let corners: Vec<String> = inside
+            .map(|(weight, bias)| frame.at(weight, bias))
+            .map(|(x, y)| format!("{x:.1} {y:.1}"))
+            .collect();
+        if corners.len() > 1 {
+            let _ = write!(
+                out,
+                "<path d=\"M{}\" fill=\"none\" stroke=\"currentColor\" stroke-dasharray=\"3 4\" stroke-width=\"1.4\"/>",
+                corners.join("L")
+            );
+        }
     }
 }
 
@@ -160,8 +187,7 @@ fn axes(out: &mut String, frame: &Frame) {
 fn legend(out: &mut String, record: &Diagram) {
     let y = TOP + HEIGHT + 68.0;
     let mut words = vec![(ORDERED, "ordered"), (CHAOTIC, "chaotic"), ("currentColor", "edge of chaos")];
-    let depth =
-        record.trained.as_ref().map(|own| format!("dot: {} layers learn, cross: they do not", own.depth));
+    let depth = record.trained.as_ref().map(|own| format!("{} layers learn (cross: not)", own.depth));
     if let Some(depth) = &depth {
         words.push((LEARNED, depth));
     }
@@ -191,7 +217,7 @@ pub fn html(record: &Diagram) -> String {
         .map(|own| vec![short(own.bias), format!("{:.8}", own.weight), short(own.variance)])
         .collect();
     let mut body = format!(
-        "<figure>{}<figcaption>Strong colours: signals die or explode within few layers. On the edge of chaos they get through.</figcaption></figure>",
+        "<figure>{}<figcaption>Strong colours: signals die or explode within few layers. On the edge of chaos they get through. Between the dashed lines the networks are at most six depth scales deep.</figcaption></figure>",
         svg(record)
     );
     super::limit_html::table(&mut body, &[&heading, ""], &rows);

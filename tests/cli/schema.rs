@@ -176,6 +176,25 @@ fn studies_of_transfer_fit_their_schema() {
 }
 
 #[test]
+fn phases_and_limits_fit_their_schemas() {
+    let answer = |arguments: &str| -> Value {
+        let arguments: Vec<&str> = arguments.split(' ').chain(["--quiet", "--format", "json"]).collect();
+        serde_json::from_slice(&mupc(&arguments).output().unwrap().stdout).unwrap()
+    };
+    let small = "--cells 4 --networks 2x1 --depth 3 --width 8 --steps 2";
+    let phase = answer(&format!("phase specs/mlp.mup --activation tanh {small}"));
+    check("docs/phase.schema.json", &phase);
+    assert_eq!(phase["trained"]["networks"].as_array().unwrap().len(), 2);
+    check("docs/phase.schema.json", &answer("phase specs/mlp.mup --untrained --cells 6"));
+    for limit in ["linear", "linear --alone", "mean-field --particles 6 --shifts 2 --steps 2"] {
+        check("docs/limit.schema.json", &answer(&format!("limit {limit} --seeds 2 --widths 8..32")));
+    }
+    let words = answer("limit embeddings --vocabulary 16 --steps 4 --widths 8..32 --seeds 2");
+    check("docs/limit-embeddings.schema.json", &words);
+    assert_eq!(words["sides"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn the_reading_of_schemas_finds_misfits() {
     let schema: Value =
         serde_json::from_str(&std::fs::read_to_string("docs/table.schema.json").unwrap()).unwrap();

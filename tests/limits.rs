@@ -1,0 +1,10 @@
+//! Limits beyond kernels: phases of deep networks, and wide networks that learn features.
+
+#[path = "limits/cli.rs"]
+mod cli;
+#[path = "limits/features.rs"]
+mod features;
+#[path = "limits/maps.rs"]
+mod maps;
+#[path = "limits/trainability.rs"]
+mod trainability;

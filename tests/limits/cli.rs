@@ -1,0 +1,122 @@
+//! `mupc phase` and `mupc limit` as they are used: reports, files, refusals; and every command of docs/phase-and-limits.md.
+
+use std::process::Output;
+
+use assert_cmd::Command;
+
+const DOCS: &str = include_str!("../../docs/phase-and-limits.md");
+
+fn run(arguments: &[&str]) -> Output {
+    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
+}
+
+fn refusal(line: &str) -> String {
+    let output = run(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn every_command_of_the_page_runs() {
+    let mut count = 0;
+    for line in DOCS.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")) {
+        let (line, status) =
+            line.split_once("# status ").map_or((line, 0), |(line, status)| (line, status.parse().unwrap()));
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+        if count == 0 {
+            let shown = DOCS.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(text.starts_with(shown), "{text}");
+        }
+        count += 1;
+    }
+    assert!(count >= 8);
+}
+
+#[test]
+fn files_are_written() {
+    let folder = std::env::temp_dir().join(format!("mupc-limit-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let place = folder.to_str().unwrap();
+    let page = folder.join("page.html");
+    let small = "--cells 8 --networks 2x2 --depth 4 --width 8 --steps 2";
+    for (line, pictures) in [
+        (format!("phase specs/mlp.mup {small}"), &["phase.svg"][..]),
+        ("limit linear --widths 8..64".to_string(), &["loss.svg", "distance.svg"]),
+        (
+            "limit embeddings --vocabulary 12 --steps 5 --widths 8..32".to_string(),
+            &["change.svg", "neighbours.svg"],
+        ),
+    ] {
+        let mut arguments: Vec<&str> = line.split(' ').collect();
+        arguments.extend(["--quiet", "--svg", place, "--html", page.to_str().unwrap()]);
+        let output = run(&arguments);
+        assert_ne!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        for name in pictures {
+            let svg = std::fs::read_to_string(folder.join(name)).unwrap();
+            assert!(svg.starts_with("<svg") && svg.ends_with("</svg>") && !svg.contains("NaN"), "{name}");
+        }
+        let text = std::fs::read_to_string(&page).unwrap();
+        assert!(text.contains("</html>") && text.contains("<svg") && !text.contains("<script"));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let run = |threads: &str| {
+        let line =
+            "limit mean-field --particles 7 --steps 4 --widths 16..64 --seeds 3 --format json --threads";
+        let output = run(&line.split(' ').chain([threads]).collect::<Vec<_>>());
+        let mut record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        for key in ["seconds", "command"] {
+            record.as_object_mut().unwrap().remove(key);
+        }
+        record
+    };
+    assert_eq!(run("1"), run("3"));
+}
+
+#[test]
+fn specs_that_are_more_than_layers_are_shown_where() {
+    insta::assert_snapshot!(refusal("phase specs/resmlp.mup"));
+    let text = refusal("phase specs/gpt2.mup");
+    assert!(text.contains("normalizes") && text.contains("-->") && text.contains("--activation"), "{text}");
+}
+
+#[test]
+fn bad_requests_are_refused_before_any_work() {
+    let table = std::env::temp_dir().join(format!("mupc-table-{}.csv", std::process::id()));
+    std::fs::write(&table, "x,y\n1,2\n1,two\n").unwrap();
+    let wrong_table = format!("limit linear --data {}", table.display());
+    for (line, reason) in [
+        ("phase specs/mlp.mup --activation tahn", "did you mean `tanh`"),
+        ("phase specs/mlp.mup --weights 4..1", "0.5..4"),
+        ("phase specs/mlp.mup --networks 3", "9x3"),
+        ("phase specs/mlp.mup --bias-variance=-1", "not a variance"),
+        ("phase specs/nothing.mup", "no such file"),
+        ("limit linear --point 1", "inputs=targets"),
+        ("limit linear --point 1=1 --point 1,2=1", "example 2 has 2 inputs"),
+        ("limit linear --rate 30", "lower it"),
+        ("limit linear --widths 64", "at least two widths"),
+        ("limit linear --data nothing.csv", "nothing.csv"),
+        (&wrong_table, "line 3: `two` is not a number"),
+        ("limit embeddings specs/mlp.mup", "vocab"),
+        ("limit embeddings --vocabulary 12 --widths 8..32 --steps 30 --rate 1e9", "diverges"),
+    ] {
+        let text = refusal(line);
+        assert!(text.contains(reason), "{line}: {text}");
+    }
+    std::fs::remove_file(&table).unwrap();
+}
+
+#[test]
+fn a_limit_that_is_not_known_well_is_not_judged() {
+    let line = "limit mean-field --particles 4 --shifts 2 --widths 64..4096 --seeds 4 --steps 10 --quiet";
+    let output = run(&line.split(' ').collect::<Vec<_>>());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && text.contains("NOT RESOLVED"), "{text}");
+}

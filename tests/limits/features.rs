@@ -1,0 +1,143 @@
+//! Limits with feature learning: golden values, closed forms, and finite networks on their way.
+
+use mupc::Named;
+use mupc::graph::Func;
+use mupc::kernel::dual::dual;
+use mupc::limit::embedding::{self, Roles};
+use mupc::limit::finite::{self, judged};
+use mupc::limit::lattice::Lattice;
+use mupc::limit::linear::{self, Moments};
+use mupc::limit::particles;
+use mupc::limit::problem::{Problem, ProblemError};
+use mupc::limit::words::Corpus;
+use mupc::numeric::data::Text;
+
+fn one() -> Problem {
+    Problem::new(&[(vec![1.0], vec![1.0])]).unwrap()
+}
+
+#[test]
+fn the_linear_limit_has_its_golden_values() {
+    let found = linear::limit(&one(), 0.1, 3);
+    for (own, expected) in found.iter().zip([0.0, 0.2, 0.362_88, 0.497_952_486_1]) {
+        assert!((own[0] - expected).abs() < 5e-11, "{own:?} {expected}");
+    }
+}
+
+#[test]
+fn the_linear_limit_keeps_what_gradient_flow_keeps() {
+    // U U' - V V' is kept by the flow, so up to the square of the rate by a step; and the limit fits the data.
+    let problem = Problem::new(&[(vec![1.0, 0.5], vec![1.0]), (vec![-0.3, 1.0], vec![-0.5])]).unwrap();
+    let mut moments = Moments::new(2, 1);
+    let kept = |own: &Moments| own.at(0, 0) + own.at(1, 1) - own.at(2, 2);
+    let before = kept(&moments);
+    (0..4000).for_each(|_| moments.step(&problem, 0.01));
+    assert!((kept(&moments) - before).abs() < 0.02);
+    let outputs: Vec<f64> = problem.examples().flat_map(|(x, _)| moments.output(x)).collect();
+    assert!(problem.loss(&outputs) < 1e-6, "{outputs:?}");
+}
+
+fn course(func: Option<Func>, rate: f64) -> finite::Course {
+    finite::Course { func, rate, steps: 6, widths: vec![64, 256, 1024], seeds: 24 }
+}
+
+#[test]
+fn finite_networks_approach_the_linear_limit_and_no_other() {
+    let problem =
+        Problem::new(&[(vec![1.0, 0.5], vec![1.0, 0.0]), (vec![-0.3, 1.0], vec![-0.5, 1.0])]).unwrap();
+    let limit = linear::limit(&problem, 0.4, 6);
+    let found = course(None, 0.4).compare(&problem, &limit, &()).unwrap();
+    assert!(found.holds, "{found:?}");
+    // The same networks at another rate stay away from it.
+    let wrong = course(None, 0.6).compare(&problem, &limit, &()).unwrap();
+    assert!(!wrong.holds && wrong.slope.unwrap().exponent > -0.3);
+}
+
+fn cloud(func: Func, rate: f64, steps: usize, power: u32) -> particles::Course {
+    particles::Course { func, rate, steps, power, shifts: 8 }
+}
+
+/// From f = 0 a small step goes along the tangent kernel, which is known in closed form.
+#[test]
+fn the_first_step_of_particles_is_that_of_the_tangent_kernel() {
+    let (problem, rate) = (Problem::circle(5), 1e-4);
+    for func in [Func::Erf, Func::Relu, Func::Gelu] {
+        let found = particles::limit(&problem, &cloud(func, rate, 1, 14), &());
+        for (at, (x, _)) in problem.examples().enumerate() {
+            let pull = |(z, y): (&[f64], &[f64])| {
+                let inner: f64 = x.iter().zip(z).map(|(x, z)| x * z).sum();
+                let (value, slope) = dual(func, 0.5, 0.5, inner / 2.0).unwrap();
+                y[0] * (value + slope * (inner + 1.0))
+            };
+            let expected: f64 = problem.examples().map(pull).sum::<f64>() * rate / 5.0;
+            let error = found.errors[1][at].max(1e-5 * rate);
+            assert!((found.outputs[1][at] - expected).abs() < 5.0 * error, "{func:?}");
+        }
+    }
+}
+
+#[test]
+fn the_error_of_particles_is_an_error_and_falls() {
+    let problem = Problem::circle(6);
+    let (rough, fine) = (
+        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 8), &()),
+        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 13), &()),
+    );
+    let size = |errors: &[Vec<f64>]| finite::distance(errors, &vec![vec![0.0; 6]; 6]);
+    let distance = finite::distance(&rough.outputs, &fine.outputs);
+    assert!(distance < 4.0 * size(&rough.errors) && distance > 0.1 * size(&rough.errors), "{distance}");
+    assert!(size(&fine.errors) < 0.2 * size(&rough.errors));
+}
+
+#[test]
+fn finite_networks_approach_the_mean_field_limit() {
+    let problem = Problem::circle(6);
+    let limit = particles::limit(&problem, &cloud(Func::Tanh, 0.5, 6, 12), &());
+    let found = course(Some(Func::Tanh), 0.5).compare(&problem, &limit.outputs, &()).unwrap();
+    assert!(found.holds, "{found:?}");
+    let wrong = course(Some(Func::Relu), 0.5).compare(&problem, &limit.outputs, &()).unwrap();
+    assert!(!wrong.holds, "another activation has another limit");
+}
+
+#[test]
+fn lattices_fill_the_cube_evenly() {
+    let lattice = Lattice::new(10, 3);
+    let points = lattice.normal(1);
+    for dimension in 0..3 {
+        let own: Vec<f64> = points.chunks(3).map(|row| row[dimension]).collect();
+        let mean = own.iter().sum::<f64>() / 1024.0;
+        let square = own.iter().map(|own| own * own).sum::<f64>() / 1024.0;
+        assert!(mean.abs() < 0.01 && (square - 1.0).abs() < 0.03, "{mean} {square}");
+    }
+    assert_ne!(points, lattice.normal(2));
+    assert_eq!(points, lattice.normal(1));
+}
+
+#[test]
+fn word_vectors_stay_in_the_kernel_limit_and_learn_under_mup() {
+    let text = std::fs::read_to_string("specs/word2vec.mup").unwrap();
+    let text = text.replace("vocab = 30000", "vocab = 24").replace("window = 10", "window = 4");
+    let network = mupc::compile(&text).unwrap();
+    let roles = Roles::of(&network.graph).unwrap();
+    assert_eq!((roles.window, roles.vocabulary), (4, 24));
+    let corpus = Corpus::new(&Text::pentateuch(), 24);
+    assert_eq!(corpus.vocabulary[..2], ["the", "and"]);
+    let widths = vec![64, 128, 256, 512];
+    let course = embedding::Course { symbol: 0, widths, seeds: 2, rate: 5.0, steps: 60, batch: 32 };
+    let side = |named, expected| course.side(&network, (named, expected), &roles, &corpus, &()).unwrap();
+    let (kernel, features) = (side(Named::Ntk, -0.5), side(Named::Mup, 0.0));
+    assert!(embedding::holds(&kernel, &features), "{kernel:?} {features:?}");
+    // Either would fail in the other's place.
+    assert!(
+        !judged("", &kernel.change.points, 0.0).holds && !judged("", &features.change.points, -0.5).holds
+    );
+    assert!(!embedding::holds(&features, &kernel) && !embedding::diverged(&[kernel, features]));
+}
+
+#[test]
+fn problems_must_be_even() {
+    let error = |examples: &[(Vec<f64>, Vec<f64>)]| Problem::new(examples).unwrap_err();
+    assert_eq!(error(&[]), ProblemError::Empty);
+    assert_eq!(error(&[(vec![1.0], vec![1.0]), (vec![1.0], vec![])]), ProblemError::Ragged(2, 1, 0, 1, 1));
+    assert_eq!(error(&[(vec![f64::NAN], vec![1.0])]), ProblemError::NotFinite(1));
+}
