@@ -63,7 +63,9 @@ pub enum RequestError {
     #[error(transparent)]
     Data(#[from] BindError),
     /// Too few examples.
-    #[error("{batch} + {probe} examples are asked for, and there are {there}; ask for fewer with `--batch` and `--probe`")]
+    #[error(
+        "{batch} + {probe} examples are asked for, and there are {there}; ask for fewer with `--batch` and `--probe`"
+    )]
     Examples {
         /// Trained on.
         batch: usize,
@@ -79,7 +81,9 @@ pub enum RequestError {
     #[error("the network has {0} outputs; the squared error needs one")]
     Outputs(usize),
     /// A kernel with too many rows.
-    #[error("{probe} examples with {entries} outputs each make a kernel of {rows} rows, more than {most}; ask for fewer with `--probe`")]
+    #[error(
+        "{probe} examples with {entries} outputs each make a kernel of {rows} rows, more than {most}; ask for fewer with `--probe`"
+    )]
     Rows {
         /// Measured on.
         probe: usize,
@@ -172,7 +176,8 @@ impl Request {
             return Err(RequestError::Examples { batch, probe, there: data.examples() });
         }
         let shape = &graph.node(output).shape;
-        let whole = |dim: &crate::dim::Dim| dim.at(&values).and_then(Rational::to_integer).unwrap_or(1) as usize;
+        let whole =
+            |dim: &crate::dim::Dim| dim.at(&values).and_then(Rational::to_integer).unwrap_or(1) as usize;
         let positions = shape[..shape.len().saturating_sub(1)].iter().map(whole).product();
         let entries: usize = shape.iter().map(whole).product();
         if probe * entries > ROWS {
@@ -220,7 +225,13 @@ impl Request {
                 if own.optimizer.is_some() { own.learning_rate } else { 0.0 }
             };
             let factors = setting.params.iter().map(factor).collect();
-            Ok(Sized { value: *value, values, program: Arc::new(program), setting: Arc::new(setting), factors })
+            Ok(Sized {
+                value: *value,
+                values,
+                program: Arc::new(program),
+                setting: Arc::new(setting),
+                factors,
+            })
         };
         let regime = question.scheme.custom.is_none().then_some(question.scheme.named.width());
         let sized = self.values.iter().map(one).collect::<Result<_, RequestError>>()?;

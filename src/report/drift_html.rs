@@ -23,10 +23,7 @@ fn file(section: &Section) -> String {
 }
 
 fn chart(record: &Record, section: &Section) -> Chart {
-    let panel = |curve: &Curve| Panel {
-        title: curve.quantity.clone(),
-        series: vec![series(curve)],
-    };
+    let panel = |curve: &Curve| Panel { title: curve.quantity.clone(), series: vec![series(curve)] };
     Chart {
         title: format!("{}: {}", record.network, heading(section)),
         x_label: section.variable.clone(),

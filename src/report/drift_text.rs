@@ -83,9 +83,10 @@ pub fn rows(section: &Section) -> Vec<Vec<String>> {
 /// The power that was measured, the one that is predicted, and whether they agree.
 pub fn verdict(section: &Section, curve: &Curve) -> String {
     let variable = &section.variable;
-    let measured = curve.fit.as_ref().map(|fit| {
-        format!("{variable}^{:.2} [{:.2}, {:.2}]", fit.exponent, fit.low, fit.high)
-    });
+    let measured = curve
+        .fit
+        .as_ref()
+        .map(|fit| format!("{variable}^{:.2} [{:.2}, {:.2}]", fit.exponent, fit.low, fit.high));
     let predicted = curve.predicted.as_ref().map(|own| match own {
         Predicted::Power { exponent, .. } => format!("predicted {variable}^{exponent}"),
         Predicted::Zero => "predicted 0".to_string(),

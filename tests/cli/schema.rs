@@ -214,7 +214,8 @@ fn checks_fit_their_schema() {
 #[test]
 fn studies_of_finite_width_fit_their_schema() {
     let study = |extra: &[&str]| {
-        let words = ["drift", MLP, "--over", "n=16,32,64", "--seeds", "3", "--steps", "5", "-q", "-f", "json"];
+        let words =
+            ["drift", MLP, "--over", "n=16,32,64", "--seeds", "3", "--steps", "5", "-q", "-f", "json"];
         let output = mupc(&[&words[..], extra].concat()).output().unwrap();
         let record: Value = serde_json::from_slice(&output.stdout).unwrap();
         check("docs/drift.schema.json", &record);

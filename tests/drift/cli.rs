@@ -34,7 +34,8 @@ fn json(arguments: &[&str]) -> (Value, Option<i32>) {
 /// The verdict on a curve of a section, by parts of their names.
 fn verdict<'a>(record: &'a Value, kind: &str, parameterization: &str, quantity: &str) -> &'a str {
     let sections = record["sections"].as_array().unwrap();
-    let section = sections.iter().find(|own| own["kind"] == kind && own["parameterization"] == parameterization);
+    let section =
+        sections.iter().find(|own| own["kind"] == kind && own["parameterization"] == parameterization);
     let curves = section.unwrap()["curves"].as_array().unwrap();
     let curve = curves.iter().find(|own| own["quantity"].as_str().unwrap().contains(quantity));
     curve.unwrap()["verdict"].as_str().unwrap_or("none")
@@ -54,8 +55,13 @@ fn the_kernel_regime_and_feature_learning_are_told_apart() {
 
 #[test]
 fn kernels_gather_around_their_limit() {
-    let (record, status) = json(&["specs/mlp.mup", "--study", "convergence", "--over", "n=32..512", "--seeds", "12"]);
-    assert_eq!((verdict(&record, "convergence", "ntk", "distance"), status), ("agrees", Some(0)), "{record:#}");
+    let (record, status) =
+        json(&["specs/mlp.mup", "--study", "convergence", "--over", "n=32..512", "--seeds", "12"]);
+    assert_eq!(
+        (verdict(&record, "convergence", "ntk", "distance"), status),
+        ("agrees", Some(0)),
+        "{record:#}"
+    );
 }
 
 #[test]
@@ -64,7 +70,11 @@ fn activations_fluctuate_by_the_exact_law() {
         repeat L as hidden { h = relu(linear(h, n)) } loss cross_entropy(readout(h, 10), label)";
     for (name, text, law) in [
         ("relu", deep.to_string(), (1.0_f64 + 5.0 / 32.0).powi(5)),
-        ("linear", deep.replace("relu(linear(h, n))", "linear(h, n)").replace("relu(linear(x, n))", "linear(x, n)"), (1.0_f64 + 2.0 / 32.0).powi(5)),
+        (
+            "linear",
+            deep.replace("relu(linear(h, n))", "linear(h, n)").replace("relu(linear(x, n))", "linear(x, n)"),
+            (1.0_f64 + 2.0 / 32.0).powi(5),
+        ),
     ] {
         let path = spec(name, &text);
         let (record, _) =
@@ -80,7 +90,17 @@ fn activations_fluctuate_by_the_exact_law() {
 #[test]
 fn a_wrong_law_of_fluctuation_is_refuted() {
     let other = "scale n = 64 input x[64] target label in 10 h = relu(linear(x, n)) loss cross_entropy(readout(h, 10), label)";
-    let (record, _) = json(&[&spec("wrong", other), "-p", "ntk", "--study", "fluctuation", "--over", "n=16,32", "--draws", "4000"]);
+    let (record, _) = json(&[
+        &spec("wrong", other),
+        "-p",
+        "ntk",
+        "--study",
+        "fluctuation",
+        "--over",
+        "n=16,32",
+        "--draws",
+        "4000",
+    ]);
     let points = record["sections"][0]["curves"][0]["points"].as_array().unwrap();
     for (point, width) in points.iter().zip([16.0, 32.0]) {
         let (low, high) = (point["low"].as_f64().unwrap(), point["high"].as_f64().unwrap());
@@ -95,12 +115,14 @@ fn smooth_networks_have_models_and_become_lazy() {
     let words = [&path[..], "-p", "ntk", "--study", "models,alpha", "--over", "n=32..256", "--seeds", "6"];
     let (record, status) = json(&words);
     assert_eq!(status, Some(0), "{record:#}");
-    assert_eq!(verdict(&record, "models", "ntk", "linear model: distance"), "agrees");
+    // The theorem is an upper bound.
+    assert!(["agrees", "below"].contains(&verdict(&record, "models", "ntk", "linear model: distance")));
     assert_eq!(verdict(&record, "alpha", "ntk", "kernel"), "agrees");
     assert_eq!(verdict(&record, "alpha", "ntk", "hidden"), "agrees");
     // The second order is closer than the first at every width.
     let curves = record["sections"][0]["curves"].as_array().unwrap();
-    let sizes = |at: usize| curves[at]["points"].as_array().unwrap().iter().map(|own| own["size"].as_f64().unwrap());
+    let sizes =
+        |at: usize| curves[at]["points"].as_array().unwrap().iter().map(|own| own["size"].as_f64().unwrap());
     for (linear, quadratic) in sizes(0).zip(sizes(2)) {
         assert!(quadratic < 0.5 * linear, "{quadratic} {linear}");
     }
@@ -108,7 +130,19 @@ fn smooth_networks_have_models_and_become_lazy() {
 
 #[test]
 fn runs_are_repeated_whatever_the_threads() {
-    let words = ["specs/mlp.mup", "--study", "all", "--over", "n=16,32,64", "--seeds", "2", "--draws", "64", "--steps", "3"];
+    let words = [
+        "specs/mlp.mup",
+        "--study",
+        "all",
+        "--over",
+        "n=16,32,64",
+        "--seeds",
+        "2",
+        "--draws",
+        "64",
+        "--steps",
+        "3",
+    ];
     let of = |threads: &str| {
         let (mut record, _) = json(&[&words[..], &["--threads", threads]].concat());
         ["command", "seconds"].iter().for_each(|key| record[*key] = Value::Null);
@@ -119,7 +153,8 @@ fn runs_are_repeated_whatever_the_threads() {
 
 #[test]
 fn what_cannot_run_says_why() {
-    let normalized = spec("batch", "scale n = 16 input x[4] target y[1] loss mse(linear(batch_norm(linear(x, n)), 1), y)");
+    let normalized =
+        spec("batch", "scale n = 16 input x[4] target y[1] loss mse(linear(batch_norm(linear(x, n)), 1), y)");
     for (arguments, word) in [
         (&["specs/mlp.mup", "--over", "n=64"][..], "at least two values"),
         (&["specs/mlp.mup", "--over", "m=64..128"], "not a scale symbol"),

@@ -37,7 +37,8 @@ fn distance(one: &[f64], two: &[f64]) -> f64 {
 /// The kernel by the structured way, and J J' from one pass per example and entry; parameters count with factors 1, 2, 3, ...
 fn both(input: &str, body: &str) -> (Vec<f64>, Vec<f64>) {
     let target = if body.contains("affine(h, 2)") { "y[3, 2]" } else { "y[3]" };
-    let spec = format!("scale n = 12 input {input} target {target} {body} loss mse(f, y)");
+    let loss = if target == "y[3]" { "mse(f, y)" } else { "mean(mse(f, y))" };
+    let spec = format!("scale n = 12 input {input} target {target} {body} loss {loss}");
     let network = mupc::compile(&spec).unwrap_or_else(|error| panic!("{error}"));
     let graph = &network.graph;
     let values = [Rational::integer(12)];
@@ -48,7 +49,8 @@ fn both(input: &str, body: &str) -> (Vec<f64>, Vec<f64>) {
     let factors: Vec<f64> = (0..graph.params.len()).map(|at| 1.0 + at as f64).collect();
     let columns = bind(&Source::Synthetic { seed: 3 }, graph, &values).unwrap().batch(&[0, 1, 2, 3, 4, 5]);
     let mut tangent = Tangent::<f64>::new(graph, &values, 6, &setting, graph.outputs[0]).unwrap();
-    let mut single = Machine::<f64>::new(Arc::new(program(graph, &values, 1, &setting, graph.outputs[0]).unwrap()));
+    let mut single =
+        Machine::<f64>::new(Arc::new(program(graph, &values, 1, &setting, graph.outputs[0]).unwrap()));
     start(&mut single, &setting, 7);
     tangent.follow(&single);
     let (structured, outputs) = tangent.kernel(&columns, &factors);
@@ -112,7 +114,8 @@ fn a_kernel_of_examples_that_depend_on_each_other_is_refused() {
         let network = mupc::compile(&spec).unwrap_or_else(|error| panic!("{error}"));
         let (graph, values) = (&network.graph, [Rational::integer(8)]);
         let setting = setting(graph, &values, &Prior::new(graph, Parameterization::Ntk, 1.0));
-        let refused: NoTangent = Tangent::<f64>::new(graph, &values, 4, &setting, graph.outputs[0]).unwrap_err();
+        let refused: NoTangent =
+            Tangent::<f64>::new(graph, &values, 4, &setting, graph.outputs[0]).unwrap_err();
         assert!(refused.to_string().contains(word), "{refused}");
     }
 }

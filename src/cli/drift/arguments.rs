@@ -160,7 +160,9 @@ impl DriftArguments {
         alphas.dedup();
         let kinds: Vec<Kind> = KINDS.iter().filter(asked).map(|(_, kind)| *kind).collect();
         if kinds.contains(&Kind::Alpha) && alphas.len() < 2 {
-            return Err(Failure::new("--alpha: a power needs at least two output scales, as in `--alpha 1,4,16`"));
+            return Err(Failure::new(
+                "--alpha: a power needs at least two output scales, as in `--alpha 1,4,16`",
+            ));
         }
         Ok(Request {
             kinds,
