@@ -1,7 +1,11 @@
-//! Kernels of infinitely wide networks: seconds for NNGP and NTK together, float64, on all cores.
+//! Kernels of infinitely wide networks: seconds for NNGP and NTK together, float64, on all cores; and of one finite network.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use mupc::kernel::empirical::setting;
+use mupc::kernel::tangent::Tangent;
 use mupc::kernel::{Limit, Parameterization, Points, Prior};
+use mupc::numeric::data::{Source, bind};
+use mupc::numeric::initial::start;
 use mupc::rational::Rational;
 
 fn limit(spec: &str) -> Limit {
@@ -52,5 +56,33 @@ fn kernels(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels);
+/// The tangent kernel of one network of 784-512-512-10 on 64 points with all 640 rows: ten backward passes and the Gram matrices.
+fn empirical(criterion: &mut Criterion) {
+    let spec = "scale n = 512 input x[784] target y[10] h = relu(affine(x, n)) h = relu(affine(h, n))
+        f = affine(h, 10) loss mse(f, y)";
+    let network = mupc::compile(spec).unwrap_or_else(|error| panic!("{error}"));
+    let (graph, values) = (&network.graph, [Rational::integer(512)]);
+    let setting = setting(graph, &values, &Prior::new(graph, Parameterization::Ntk, 2.0));
+    let data = bind(&Source::Synthetic { seed: 1 }, graph, &values).unwrap_or_else(|error| panic!("{error}"));
+    let columns = data.batch(&(0..64).collect::<Vec<usize>>());
+    let factors = vec![1.0; graph.params.len()];
+    let mut group = criterion.benchmark_group("empirical");
+    group.sample_size(10);
+    let mut measure = |name: &str, run: &mut dyn FnMut() -> f64| {
+        group.bench_function(name, |bencher| bencher.iter(&mut *run));
+    };
+    let (mut single, mut double) = (
+        Tangent::<f32>::new(graph, &values, 64, &setting, graph.outputs[0])
+            .unwrap_or_else(|error| panic!("{error}")),
+        Tangent::<f64>::new(graph, &values, 64, &setting, graph.outputs[0])
+            .unwrap_or_else(|error| panic!("{error}")),
+    );
+    start(single.machine(), &setting, 0);
+    start(double.machine(), &setting, 0);
+    measure("784-512-512-10, 64 points, float32", &mut || single.kernel(&columns, &factors).0[0]);
+    measure("784-512-512-10, 64 points, float64", &mut || double.kernel(&columns, &factors).0[0]);
+    group.finish();
+}
+
+criterion_group!(benches, kernels, empirical);
 criterion_main!(benches);

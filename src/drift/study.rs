@@ -1,21 +1,24 @@
 //! The runs of each question, and what they add up to.
 
+mod judged;
+mod measure;
+mod start;
+mod taylor;
+
 use rayon::prelude::*;
 
+use judged::{power, predicted};
+use measure::{alignment, distance, largest_eigenvalue, spread_out};
+
 use super::descent::{Descent, outputs};
-use super::fluctuation::{Law, ratio, spread};
-use super::model::{Degree, Model};
 use super::record::{Curve, Kind, Point, Section};
 use super::request::{Case, Common, Request, RequestError, Sized};
-use crate::check::record::{self, Predicted, Verdict};
-use crate::check::verdict::judge;
 use crate::graph::{Func, Graph, Op};
-use crate::kernel::tangent::{Tangent, one, program};
+use crate::kernel::tangent::{Tangent, program};
 use crate::kernel::{Limit, Parameterization, Prior, empirical};
 use crate::numeric::initial::start;
 use crate::numeric::machine::Machine;
 use crate::parameterization::Named;
-use crate::rational::Rational;
 
 /// Who is told how far a study is, and may stop it.
 pub trait Watch: Sync {
@@ -37,9 +40,6 @@ impl Watch for () {
 
     fn finished(&self) {}
 }
-
-/// Groups of draws for the scatter of a variance.
-const GROUPS: usize = 8;
 
 /// A study of a network.
 pub struct Study<'a> {
@@ -340,138 +340,6 @@ impl Study<'_> {
         let symbol = crate::dim::Symbol(self.request.symbol as u16);
         self.graph.blocks.iter().all(|block| block.count.powers.exponent(symbol).is_zero())
     }
-
-    /// Taylor polynomials beside the network.
-    fn models(&self, case: &Rated) -> Section {
-        let degrees: Vec<Degree> = match is_smooth(self.graph) {
-            true => vec![Degree::Linear, Degree::Quadratic],
-            false => vec![Degree::Linear],
-        };
-        let mut curves = Vec::new();
-        for degree in degrees {
-            let (name, exponent) = match degree {
-                Degree::Linear => ("linear", power(-1, 2)),
-                Degree::Quadratic => ("quadratic", power(-1, 1)),
-            };
-            let found =
-                self.each(&case.case.sized, |sized, seed| self.tracked(degree, sized, case.rate, seed));
-            let of = |own: fn(&(f64, f64)) -> f64| -> Vec<Point> {
-                found.iter().map(|(at, runs)| Point::new(*at, runs.iter().map(own).collect())).collect()
-            };
-            let power = match case.case.regime {
-                Some(Named::Ntk) => Some((exponent, "Lee et al. 2019, theorem 2.1; Dyer & Gur-Ari 2020")),
-                _ => None,
-            };
-            let mut end = predicted(&format!("{name} model: distance at the end"), of(|own| own.0), power);
-            end.bound = true;
-            curves.push(end);
-            curves.push(Curve::measured(format!("{name} model: steps that it tracks"), of(|own| own.1)));
-        }
-        self.section(Kind::Models, case, curves)
-    }
-
-    /// How far a model is off at the end, and the steps before it was off by more than the share.
-    fn tracked(&self, degree: Degree, sized: &Sized, rate: f64, seed: u64) -> (f64, f64) {
-        let (batch, targets) = (&self.common.batch, &self.common.targets);
-        let mut network = Descent::<f64>::new(sized, batch, targets, rate, seed);
-        let mut model = Model::new(degree, sized, batch, targets, rate, seed);
-        let origin = model.outputs();
-        let mut machine = network.machine().clone();
-        let (mut off, mut steps) = (0.0, self.request.steps as f64);
-        for step in 1..=self.request.steps {
-            network.step();
-            model.step();
-            network.give(&mut machine);
-            let (own, other) = (outputs(&mut machine), model.outputs());
-            let square = |one: &[f64], two: &[f64]| -> f64 {
-                one.iter().zip(two).map(|(one, two)| (one - two).powi(2)).sum()
-            };
-            off = (square(&own, &other) / square(&own, &origin)).sqrt();
-            if !(off <= self.request.share) && steps == self.request.steps as f64 {
-                steps = step as f64 - 1.0;
-            }
-        }
-        (off, steps.max(0.5))
-    }
-
-    /// Moments over draws.
-    fn fluctuation(&self, case: &Rated) -> Result<Section, RequestError> {
-        let graph = self.graph;
-        let input = one(&self.common.probe, 0, self.request.probe);
-        let mut curves: [Vec<Point>; 3] = Default::default();
-        for sized in case.case.sized.iter().filter(|_| !self.watch.stopped()) {
-            let found = self.draws(sized, &input)?;
-            self.watch.finished();
-            let at = sized.value as f64;
-            let law = self.common.hidden.and_then(|hidden| Law::of(graph, &sized.values, hidden));
-            let told =
-                |point: Point| Point { depth_over_width: law.as_ref().map(Law::depth_over_width), ..point };
-            let expected = law.as_ref().map(Law::ratio);
-            if self.common.hidden.is_some() {
-                let squares: Vec<f64> = found.iter().map(|own| own.0).collect();
-                curves[0].push(Point { expected, ..told(ratio(at, &squares)) });
-            }
-            let kernels: Vec<f64> = found.iter().map(|own| own.1).collect();
-            curves[1].push(told(ratio(at, &kernels)));
-            curves[2].push(told(spread(at, &kernels, GROUPS)));
-        }
-        let [activations, kernels, spreads] = curves;
-        let power = (power(-1, 1), "Hanin & Nica 2020, theorem 1: of the order of depth over width");
-        let power = self.in_width().then_some(power);
-        let mut all = vec![
-            Curve::measured("E K(x,x)^2 / (E K(x,x))^2", kernels),
-            predicted("relative variance of K(x,x)", spreads, power),
-        ];
-        if self.common.hidden.is_some() {
-            all.insert(0, exact("E|h|^4 / (E|h|^2)^2", activations));
-        }
-        Ok(Section {
-            kind: Kind::Fluctuation,
-            parameterization: case.case.name.to_string(),
-            about: format!(
-                "over {} draws at initialization, one input; h is the last hidden layer, K the kernel of the first output",
-                self.request.draws
-            ),
-            variable: self.symbol(),
-            learning_rate: None,
-            curves: all,
-        })
-    }
-
-    /// |h|^2 and K(x, x) of the first output, by draw.
-    fn draws(
-        &self,
-        sized: &Sized,
-        input: &[crate::numeric::data::Column],
-    ) -> Result<Vec<(f64, f64)>, RequestError> {
-        let graph = self.graph;
-        let failed = |error| RequestError::Tangent { symbol: self.symbol(), value: sized.value, error };
-        let tangent = Tangent::<f32>::new(graph, &sized.values, 1, &sized.setting, self.common.output)
-            .map_err(failed)?;
-        let tangent = tangent.of_first_entry();
-        let hidden = match self.common.hidden {
-            Some(hidden) => {
-                let made = program(graph, &sized.values, 1, &sized.setting, hidden).map_err(failed)?;
-                Some(Machine::<f32>::new(made.into()))
-            }
-            None => None,
-        };
-        let draw = |(tangent, hidden): &mut (Tangent<f32>, Option<Machine<f32>>), seed: usize| {
-            // Seeds of their own: other questions count from zero.
-            let mut first = tangent.machine().clone();
-            start(&mut first, &sized.setting, 1_000_000 + seed as u64);
-            tangent.follow(&first);
-            let kernel = tangent.kernel(input, &sized.factors).0[0];
-            let squares = hidden.as_mut().map_or(0.0, |machine| {
-                crate::kernel::tangent::copy_weights(&first, machine);
-                machine.load(input);
-                outputs(machine).iter().map(|own| own * own).sum()
-            });
-            (squares, kernel)
-        };
-        let all = (0..self.request.draws).into_par_iter();
-        Ok(all.map_init(|| (tangent.clone(), hidden.clone()), draw).collect())
-    }
 }
 
 /// Whether all nonlinearities have second derivatives.
@@ -480,108 +348,4 @@ fn is_smooth(graph: &Graph) -> bool {
         matches!(op, Op::Map(Func::Relu | Func::LeakyRelu | Func::Elu | Func::Abs) | Op::Max { .. })
     };
     graph.ids().all(|id| !kinked(&graph.node(id).op))
-}
-
-/// ||one - two|| / ||two||.
-fn distance(one: &[f64], two: &[f64]) -> f64 {
-    let square: f64 = one.iter().zip(two).map(|(one, two)| (one - two).powi(2)).sum();
-    (square / two.iter().map(|own| own * own).sum::<f64>()).sqrt()
-}
-
-/// A kernel of rows without channels as one of rows with them: channels are independent in the limit.
-fn spread_out(kernel: &[f64], channels: usize) -> Vec<f64> {
-    let rows = (kernel.len() as f64).sqrt() as usize;
-    let entry = |at: usize, other: usize| {
-        let same = at % channels == other % channels;
-        if same { kernel[at / channels * rows + other / channels] } else { 0.0 }
-    };
-    let all = rows * channels;
-    (0..all)
-        .flat_map(|at| (0..all).map(move |other| (at, other)))
-        .map(|(at, other)| entry(at, other))
-        .collect()
-}
-
-/// The centred alignment of a kernel with the targets (Cortes, Mohri & Rostamizadeh 2012, JMLR 13, definition 4); the kernel of two examples is the mean
-/// over outputs.
-fn alignment(kernel: &[f64], targets: &[f64], examples: usize) -> f64 {
-    let (rows, entries) = (targets.len(), targets.len() / examples);
-    let mean = |one: usize, two: usize| {
-        let at = |entry: usize| kernel[(one * entries + entry) * rows + two * entries + entry];
-        (0..entries).map(at).sum::<f64>() / entries as f64
-    };
-    let product = |one: usize, two: usize| {
-        (0..entries).map(|entry| targets[one * entries + entry] * targets[two * entries + entry]).sum()
-    };
-    let (kernel, targets) = (centred(examples, mean), centred(examples, product));
-    let dot = |one: &[f64], two: &[f64]| one.iter().zip(two).map(|(one, two)| one * two).sum::<f64>();
-    dot(&kernel, &targets) / (dot(&kernel, &kernel) * dot(&targets, &targets)).sqrt()
-}
-
-/// A symmetric matrix less the means of its rows and columns.
-fn centred(count: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-    let all: Vec<f64> = (0..count * count).map(|at| entry(at / count, at % count)).collect();
-    let rows: Vec<f64> = all.chunks_exact(count).map(|row| row.iter().sum::<f64>() / count as f64).collect();
-    let mean = rows.iter().sum::<f64>() / count as f64;
-    (0..count * count).map(|at| all[at] - rows[at / count] - rows[at % count] + mean).collect()
-}
-
-/// By power iteration from a vector that favours no direction; 30 rounds give two digits.
-fn largest_eigenvalue(kernel: &[f64]) -> f64 {
-    let count = (kernel.len() as f64).sqrt() as usize;
-    let mut vector: Vec<f64> = (0..count).map(|at| 1.0 + (at as f64 * 0.618_033_988_7).fract()).collect();
-    let mut size = 0.0;
-    for _ in 0..30 {
-        let next: Vec<f64> = kernel
-            .chunks_exact(count)
-            .map(|row| row.iter().zip(&vector).map(|(row, own)| row * own).sum())
-            .collect();
-        let norm = |of: &[f64]| of.iter().map(|own| own * own).sum::<f64>().sqrt();
-        size = norm(&next) / norm(&vector);
-        let scale = norm(&next).max(f64::MIN_POSITIVE);
-        vector = next.iter().map(|own| own / scale).collect();
-    }
-    size
-}
-
-fn power(numerator: i64, denominator: i64) -> Rational {
-    Rational::new(numerator, denominator).unwrap_or(Rational::ZERO)
-}
-
-/// A curve with a power that a theorem predicts, if one does.
-fn predicted(quantity: &str, points: Vec<Point>, power: Option<(Rational, &str)>) -> Curve {
-    // Values of a fit are whole; what they are multiplied by moves no slope.
-    let whole = |own: &Point| record::Point::new((own.at * 1024.0).round() as i64, own.seeds.clone());
-    let series: Vec<record::Point> = points.iter().map(whole).collect();
-    let mut curve = Curve::measured(quantity, points);
-    match power {
-        Some((power, source)) => {
-            let predicted = Predicted::power(power);
-            let found = judge(&predicted, &series, &[]);
-            (curve.fit, curve.verdict, curve.reason) = (found.fit, Some(found.verdict), found.reason);
-            (curve.predicted, curve.source) = (Some(predicted), Some(source.to_string()));
-        }
-        None => curve.fit = crate::check::fit::fit(&series).map(|own| own.fit),
-    }
-    curve
-}
-
-/// A curve whose values are predicted one by one.
-fn exact(quantity: &str, points: Vec<Point>) -> Curve {
-    let mut curve = Curve::measured(quantity, points);
-    let judged: Vec<(f64, &Point)> =
-        curve.points.iter().filter_map(|own| Some((own.expected?, own))).collect();
-    if judged.is_empty() {
-        curve.reason = Some("exact for chains of relu or linear layers without biases only".to_string());
-        return curve;
-    }
-    let above = judged.iter().find(|(expected, own)| *expected < own.low);
-    let below = judged.iter().find(|(expected, own)| *expected > own.high);
-    curve.verdict = Some(match (above, below) {
-        (Some(_), _) => Verdict::Above,
-        (None, Some(_)) => Verdict::Below,
-        (None, None) => Verdict::Agrees,
-    });
-    curve.source = Some("Hanin & Nica 2020: the product over layers of 1 + 5/n".to_string());
-    curve
 }

@@ -115,7 +115,8 @@ fn smooth_networks_have_models_and_become_lazy() {
     let words = [&path[..], "-p", "ntk", "--study", "models,alpha", "--over", "n=32..256", "--seeds", "6"];
     let (record, status) = json(&words);
     assert_eq!(status, Some(0), "{record:#}");
-    assert_eq!(verdict(&record, "models", "ntk", "linear model: distance"), "agrees");
+    // The theorem is an upper bound.
+    assert!(["agrees", "below"].contains(&verdict(&record, "models", "ntk", "linear model: distance")));
     assert_eq!(verdict(&record, "alpha", "ntk", "kernel"), "agrees");
     assert_eq!(verdict(&record, "alpha", "ntk", "hidden"), "agrees");
     // The second order is closer than the first at every width.

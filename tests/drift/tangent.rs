@@ -37,7 +37,8 @@ fn distance(one: &[f64], two: &[f64]) -> f64 {
 /// The kernel by the structured way, and J J' from one pass per example and entry; parameters count with factors 1, 2, 3, ...
 fn both(input: &str, body: &str) -> (Vec<f64>, Vec<f64>) {
     let target = if body.contains("affine(h, 2)") { "y[3, 2]" } else { "y[3]" };
-    let spec = format!("scale n = 12 input {input} target {target} {body} loss mse(f, y)");
+    let loss = if target == "y[3]" { "mse(f, y)" } else { "mean(mse(f, y))" };
+    let spec = format!("scale n = 12 input {input} target {target} {body} loss {loss}");
     let network = mupc::compile(&spec).unwrap_or_else(|error| panic!("{error}"));
     let graph = &network.graph;
     let values = [Rational::integer(12)];
