@@ -98,7 +98,8 @@ impl<'a> Cloud<'a> {
         let errors: Vec<f64> = self.problem.y().iter().zip(f).map(|(y, f)| share * (y - f)).collect();
         let (mut da, mut dw) = (vec![0.0; outputs], vec![0.0; inputs]);
         for particle in 0..self.b.len() {
-            (da.fill(0.0), dw.fill(0.0));
+            da.fill(0.0);
+            dw.fill(0.0);
             let mut db = 0.0;
             let own = particle * outputs..(particle + 1) * outputs;
             for ((x, _), errors) in self.problem.examples().zip(errors.chunks(outputs)) {

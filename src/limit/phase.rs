@@ -75,7 +75,9 @@ fn point((variance, layer): (f64, Layer)) -> EdgePoint {
 pub fn traced(activation: &Activation, plane: &Plane) -> Vec<EdgePoint> {
     let inside =
         |(_, layer): &(f64, Layer)| layer.weight >= plane.weights.0 && layer.weight <= plane.weights.1;
-    let points = edge(activation, POINTS, plane.largest_bias).into_iter().filter(inside).map(point);
+    let rim = edge_at(activation, plane.largest_bias);
+    let points =
+        edge(activation, POINTS, plane.largest_bias).into_iter().chain(rim).filter(inside).map(point);
     let mut kept: Vec<EdgePoint> = Vec::new();
     let (width, height) = (plane.weights.1 - plane.weights.0, plane.largest_bias.max(f64::MIN_POSITIVE));
     for own in points {

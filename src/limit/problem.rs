@@ -11,6 +11,9 @@ pub struct Problem {
     y: Vec<f64>,
 }
 
+/// Inputs and targets of one example.
+pub type Example = (Vec<f64>, Vec<f64>);
+
 /// Why examples are no problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemError {
@@ -30,7 +33,7 @@ impl Problem {
     ///
     /// # Errors
     /// If there are none, if they differ in length, or if a number is not finite.
-    pub fn new(examples: &[(Vec<f64>, Vec<f64>)]) -> Result<Problem, ProblemError> {
+    pub fn new(examples: &[Example]) -> Result<Problem, ProblemError> {
         let (first_x, first_y) = examples.first().ok_or(ProblemError::Empty)?;
         let (inputs, outputs) = (first_x.len(), first_y.len());
         for (at, (x, y)) in examples.iter().enumerate() {

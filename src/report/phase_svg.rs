@@ -86,11 +86,20 @@ fn cells(out: &mut String, record: &Diagram, frame: &Frame) {
 /// Where six depth scales are as long as the networks are deep: between these lines they should learn.
 fn reach(out: &mut String, record: &Diagram, frame: &Frame) {
     let Some(trained) = &record.trained else { return };
-    let deep = |cell: &&Cell| cell.depth.is_none_or(|scale| 6.0 * scale >= trained.depth as f64);
+    let most = trained.depth as f64 / 6.0;
+    let scale = |cell: &Cell| cell.depth.unwrap_or(1e9).max(1e-9);
+    // Between two cells, one of which is long enough: where the logarithm of the depth scale says.
+    let crossing = |one: &Cell, two: &Cell| {
+        let (from, to) = (scale(one).ln() - most.ln(), scale(two).ln() - most.ln());
+        (from * to < 0.0).then(|| one.weight + (two.weight - one.weight) * from / (from - to))
+    };
+    let along = |row: &[Cell], rises: bool| {
+        let mut pairs = row.windows(2).filter(|pair| (scale(&pair[0]) < scale(&pair[1])) == rises);
+        pairs.find_map(|pair| Some((crossing(&pair[0], &pair[1])?, pair[0].bias)))
+    };
     let rows = || record.cells.chunks(record.weights.len().max(1));
-    let first = |row: &[Cell]| row.iter().find(deep).map(|cell| (cell.weight, cell.bias));
-    let last = |row: &[Cell]| row.iter().rev().find(deep).map(|cell| (cell.weight, cell.bias));
-    let sides: [Vec<(f64, f64)>; 2] = [rows().filter_map(first).collect(), rows().filter_map(last).collect()];
+    let sides: [Vec<(f64, f64)>; 2] =
+        [true, false].map(|rises| rows().filter_map(|row| along(row, rises)).collect());
     for side in sides {
         let inside =
             side.into_iter().filter(|(weight, _)| *weight > frame.weights.0 && *weight < frame.weights.1);

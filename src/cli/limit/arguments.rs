@@ -8,7 +8,7 @@ use crate::cli::args::ReportFormat;
 use crate::cli::failure::Failure;
 use crate::cli::phase::function;
 use crate::graph::Func;
-use crate::limit::problem::{Problem, ProblemError};
+use crate::limit::problem::{Example, Problem, ProblemError};
 use crate::limit::{embedding, finite};
 
 const EXAMPLES: &str = "\
@@ -70,7 +70,7 @@ pub struct Common {
 pub struct Examples {
     /// An example: inputs, then targets, as in `1,0=0.5`; again for more.
     #[arg(long, value_name = "INPUTS=TARGETS", value_parser = point, conflicts_with = "data", allow_hyphen_values = true)]
-    pub point: Vec<(Vec<f64>, Vec<f64>)>,
+    pub point: Vec<Example>,
     /// A table of examples: numbers with commas, one example per line, a line of names above them if there is one.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
@@ -209,7 +209,7 @@ fn numbers(text: &str) -> Option<Vec<f64>> {
     text.split(',').map(|own| own.trim().parse().ok().filter(|own: &f64| own.is_finite())).collect()
 }
 
-fn point(text: &str) -> Result<(Vec<f64>, Vec<f64>), String> {
+fn point(text: &str) -> Result<Example, String> {
     let read = || {
         let (inputs, targets) = text.split_once('=')?;
         Some((numbers(inputs)?, numbers(targets)?))
@@ -230,7 +230,7 @@ pub fn threads(count: Option<u16>) -> Result<(), Failure> {
 }
 
 /// Examples of a table, one per line.
-fn table(path: &Path, targets: usize) -> Result<Vec<(Vec<f64>, Vec<f64>)>, Failure> {
+fn table(path: &Path, targets: usize) -> Result<Vec<Example>, Failure> {
     let failed = |reason: String| Failure::new(format!("--data: {}: {reason}", path.display()));
     let reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_path(path);
     let mut examples = Vec::new();
