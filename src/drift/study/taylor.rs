@@ -55,7 +55,7 @@ impl Study<'_> {
                 one.iter().zip(two).map(|(one, two)| (one - two).powi(2)).sum()
             };
             off = (square(&own, &other) / square(&own, &origin)).sqrt();
-            if !(off <= self.request.share) && steps == self.request.steps as f64 {
+            if (off.is_nan() || off > self.request.share) && steps == self.request.steps as f64 {
                 steps = step as f64 - 1.0;
             }
         }
