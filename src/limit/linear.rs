@@ -4,7 +4,9 @@
 //! f(x) = (1/n) sum_i v_i u_i x. A step of gradient descent on the mean over examples of |f - y|^2 / 2 at the rate eta n of muP (Yang & Hu 2021, arXiv 2011.14522, section 3) moves every neuron by one
 //! linear map:
 //!
-//!     u <- u + eta G' v,   v <- v + eta G u,   G = mean over examples of (y - f(x)) x'
+//! ```text
+//! u <- u + eta G' v,   v <- v + eta G u,   G = mean over examples of (y - f(x)) x'
+//! ```
 //!
 //! What f needs is M = E[(u, v) (u, v)'], a matrix of (inputs + outputs)^2 numbers; it starts diagonal and goes to A M A' with
 //! A = 1 + eta (0 G'; G 0). So the limit is followed with a few scalars for any number of steps, and nothing is left out.

@@ -3,9 +3,11 @@
 //! With u, v jointly Gaussian, of variance q and correlation c (Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli 2016, arXiv 1606.05340; Schoenholz,
 //! Gilmer, Ganguli & Sohl-Dickstein 2017, arXiv 1611.01232, sections 2 and 3):
 //!
-//!     q' = sigma_w^2 E[phi(u)^2] + sigma_b^2
-//!     c' = (sigma_w^2 E[phi(u) phi(v)] + sigma_b^2) / q*      at the fixed point q* of the first
-//!     chi_1 = sigma_w^2 E[phi'(u)^2]                          the slope of the second at c = 1, and what a layer does to squared gradients
+//! ```text
+//! q' = sigma_w^2 E[phi(u)^2] + sigma_b^2
+//! c' = (sigma_w^2 E[phi(u) phi(v)] + sigma_b^2) / q*      at the fixed point q* of the first
+//! chi_1 = sigma_w^2 E[phi'(u)^2]                          the slope of the second at c = 1, and what a layer does to squared gradients
+//! ```
 //!
 //! chi_1 < 1: all inputs become one (ordered); chi_1 > 1: near inputs part (chaotic); the edge between them is chi_1 = 1. Correlations go to their fixed point as
 //! exp(-l / xi_c) and variances as exp(-l / xi_q), with xi = -1 / ln(slope of the map at its fixed point).

@@ -3,7 +3,9 @@
 //! Under muP, which for one hidden layer is the mean-field parameterization (Mei, Montanari & Nguyen 2018, arXiv 1804.06561; Yang & Hu 2021,
 //! arXiv 2011.14522), each neuron follows the gradient in the field of all others:
 //!
-//!     da = eta mean (y - f(x)) phi(w x + b),   d(w, b) = eta mean (y - f(x)) a phi'(w x + b) (x, 1)
+//! ```text
+//! da = eta mean (y - f(x)) phi(w x + b),   d(w, b) = eta mean (y - f(x)) a phi'(w x + b) (x, 1)
+//! ```
 //!
 //! It starts with a ~ N(0, 1), w ~ N(0, 1/d), b = 0. Expectations are means over the points of a lattice that is mapped to this start, each with its
 //! mirror image -a, which is as likely; every point is a particle that moves as a neuron does. The steps are those of gradient descent, so that this is the limit of the discrete training and not of
