@@ -15,6 +15,7 @@ pub mod func;
 pub mod lower;
 pub mod op;
 pub mod rules;
+pub mod unroll;
 pub mod walk;
 
 use std::collections::HashMap;

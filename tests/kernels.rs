@@ -1,5 +1,8 @@
 //! The infinite-width limit of specs: kernels against published values, against each other, and at the edges.
 
+#[path = "common/page.rs"]
+mod page;
+
 #[path = "kernels/cli.rs"]
 mod cli;
 #[path = "kernels/duals.rs"]

@@ -1,5 +1,8 @@
 //! Limits beyond kernels: phases of deep networks, and wide networks that learn features.
 
+#[path = "common/page.rs"]
+mod page;
+
 #[path = "limits/cli.rs"]
 mod cli;
 #[path = "limits/features.rs"]

@@ -40,7 +40,15 @@ pub enum RequestError {
     /// Too few sizes.
     #[error("an exponent needs at least two values of `{0}`; give a range such as `--over {0}=64..512`")]
     TooFewValues(String),
-    /// A network cannot be built at one of the values.
+    /// A network that cannot be run.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// Why a network cannot be run at one of the values.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// It cannot be built.
     #[error("{symbol} = {value}: {error}")]
     Build {
         /// The symbol.
@@ -55,7 +63,7 @@ pub enum RequestError {
     Data(#[from] BindError),
     /// More memory than there may be.
     #[error(
-        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values or lengths"
+        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches"
     )]
     Memory {
         /// The symbol.
@@ -142,20 +150,17 @@ impl Request {
             let values = self.values_at(*value);
             let numbers = setting(&calculus, found, &base, &values, &self.chosen);
             let program = build(graph, &values, self.batch, &numbers, Purpose::Observation);
-            let program = program.map_err(|error| RequestError::Build {
+            let program = program.map_err(|error| NetworkError::Build {
                 symbol: symbol.clone(),
                 value: *value,
                 error,
             })?;
             let bytes = bytes(&program);
-            if bytes > self.course.memory {
-                let [needed, allowed] = [bytes, self.course.memory].map(readable);
-                return Err(RequestError::Memory { symbol, value: *value, needed, allowed });
-            }
+            fits(bytes, self.course.memory, &symbol, *value)?;
             let (program, setting) = (Arc::new(program), Arc::new(numbers));
             networks.push(Prepared { value: *value, values, program, setting, bytes });
         }
-        let bound: Bound = bind(&self.source, graph, &base)?;
+        let bound: Bound = bind(&self.source, graph, &base).map_err(NetworkError::from)?;
         let examples: Vec<usize> = (0..self.batch).collect();
         Ok(Prepare { networks, batch: Arc::new(bound.batch(&examples)), data: bound.describe() })
     }
@@ -164,6 +169,18 @@ impl Request {
 /// Bytes of one run: buffers, a copy of values and gradients, optimizer states, in f32.
 fn bytes(program: &Program) -> u64 {
     4 * (2 * program.numbers() as u64 + 2 * program.weight_count() as u64)
+}
+
+/// Holds the bytes of one run against what all may take.
+///
+/// # Errors
+/// If they are more.
+pub fn fits(bytes: u64, most: u64, symbol: &str, value: i64) -> Result<(), NetworkError> {
+    if bytes <= most {
+        return Ok(());
+    }
+    let [needed, allowed] = [bytes, most].map(readable);
+    Err(NetworkError::Memory { symbol: symbol.to_string(), value, needed, allowed })
 }
 
 /// A number of bytes for a reader.

@@ -5,10 +5,9 @@ mod progress;
 
 pub use arguments::{CheckArguments, EXAMPLES};
 
-use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
-use super::files::{self, Spec};
-use crate::check::record::Record;
+use super::files::Spec;
+use super::output;
 use crate::check::request::Request;
 use crate::check::study::Study;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -25,20 +24,16 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
         network.parameterize(request.question.clone()).map_err(|errors| depth_told(errors, &request))?;
     let most_seeds = args.most_seeds();
     let study = Study { network: &network, found: &found, request, own_rate: args.lr.is_some(), most_seeds };
-    let progress = Progress::new(args.quiet);
+    let progress = Progress::new(args.output.quiet);
     let mut record = study.record(&progress).map_err(|error| Failure::new(error.to_string()))?;
     record.seconds = progress.end();
-    record.command = args.command();
-    write_pictures(args, &record)?;
-    let json = || serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()));
-    let text = match args.format {
-        ReportFormat::Json => format!(
-            "{:#}
-",
-            json()?
-        ),
-        ReportFormat::Text => check_text::text(&record, args.all),
-    };
+    record.command = output::command();
+    let text = args.output.answer(
+        &record,
+        || check_text::text(&record, args.all),
+        || check_html::html(&record),
+        || check_html::charts(&record),
+    )?;
     // What was interrupted may refute, but it cannot hold.
     let status = match (record.is_refuted(), record.complete) {
         (true, _) => Status::DoesNotHold,
@@ -58,18 +53,4 @@ fn depth_told(mut errors: Diagnostics, request: &Request) -> Diagnostics {
         errors.items = errors.items.into_iter().map(told).collect();
     }
     errors
-}
-
-/// Writes the pictures that were asked for.
-fn write_pictures(args: &CheckArguments, record: &Record) -> Result<(), Failure> {
-    if let Some(path) = &args.html {
-        files::write(path, &check_html::html(record))?;
-    }
-    let Some(folder) = &args.svg else { return Ok(()) };
-    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    for (name, svg) in check_html::charts(record) {
-        files::write(&folder.join(name), &svg)?;
-    }
-    Ok(())
 }

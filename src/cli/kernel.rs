@@ -11,9 +11,9 @@ use std::time::Instant;
 use arguments::Which;
 use progress::Progress;
 
-use super::args::ReportFormat;
 use super::failure::{Answer, Failure};
-use super::files::{self, Spec};
+use super::files::Spec;
+use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::{Graph, NodeId};
 use crate::kernel::dynamics::Loss;
@@ -22,7 +22,7 @@ use crate::kernel::record::{Record, Trained};
 use crate::kernel::study::{Course, examples, study};
 use crate::kernel::{Gram, Limit, NoLimit, Prior, trained};
 use crate::network::Network;
-use crate::numeric::data::{Bound, bind};
+use crate::numeric::data::{Bound, Source, bind};
 use crate::rational::Rational;
 use crate::report::{kernel_html, kernel_text, npy};
 
@@ -42,35 +42,31 @@ struct Asked<'a> {
 pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
     let started = Instant::now();
     let spec = Spec::read(&args.spec, &[])?;
-    let network = args.network(&spec)?;
-    let asked = Asked::new(args, &network)?;
-    let threads = args.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
+    let (network, source) = args.data.network(&spec)?;
+    let asked = Asked::new(args, &network, &source)?;
+    output::threads(args.threads)?;
     let (mut record, gram) = asked.record()?;
     if args.trained {
         record.trained =
             finite(&network, &asked.values, &asked.prior, (&asked.data, &asked.train, &asked.test))?;
     }
     record.seconds = started.elapsed().as_secs_f64();
-    write(args, &record, &gram)?;
-    let text = match args.format {
-        ReportFormat::Text => kernel_text::text(&record),
-        ReportFormat::Json => {
-            let json = serde_json::to_value(&record).map_err(|error| Failure::new(error.to_string()))?;
-            format!("{json:#}\n")
-        }
-    };
+    write_arrays(args.npy.as_deref(), &gram)?;
+    let text = args.result.answer(
+        &record,
+        || kernel_text::text(&record),
+        || kernel_html::html(&record),
+        || kernel_html::charts(&record),
+    )?;
     Ok(Answer::text(text))
 }
 
 impl<'a> Asked<'a> {
-    fn new(args: &'a KernelArguments, network: &'a Network) -> Result<Asked<'a>, Failure> {
+    fn new(args: &'a KernelArguments, network: &'a Network, source: &Source) -> Result<Asked<'a>, Failure> {
         let graph = &network.graph;
         let values: Vec<Rational> = graph.scales.iter().map(|scale| scale.base).collect();
         let (prior, output) = (args.prior(graph)?, args.output_of(graph)?);
-        let data =
-            bind(&args.source(graph), graph, &values).map_err(|error| Failure::new(error.to_string()))?;
+        let data = bind(source, graph, &values).map_err(|error| Failure::new(error.to_string()))?;
         let (train, test) = chosen(args, &data)?;
         Ok(Asked { args, network, values, prior, output, data, train, test })
     }
@@ -93,7 +89,7 @@ impl<'a> Asked<'a> {
         let failed = |error: crate::kernel::study::NoStudy| Failure::new(error.to_string());
         let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
-        let progress = Progress::start(count, self.args.quiet);
+        let progress = Progress::start(count, self.args.result.quiet);
         let (gram, method) = match &limit {
             Some(limit) => {
                 (limit.gram(&train.points.followed_by(&test.points), &progress), "infinite width".to_string())
@@ -108,7 +104,7 @@ impl<'a> Asked<'a> {
         let record = Record {
             network: graph.name.clone(),
             output: graph.labels()[self.output.index()].clone(),
-            command: self.args.command(),
+            command: output::command(),
             parameterization: format!("{:?}", self.args.parameterization).to_lowercase(),
             start: self.args.start(),
             data: self.data.describe(),
@@ -176,7 +172,7 @@ fn hold_memory(args: &KernelArguments, limit: Option<&Limit>, rows: usize) -> Re
     let tiles =
         limit.map_or(0.0, |limit| limit.numbers_per_pair() as f64) * rayon::current_num_threads() as f64;
     let bytes = 8.0 * (6.0 * rows * rows + 2.0 * tiles);
-    if !args.quiet && bytes > 2.5e8 {
+    if !args.result.quiet && bytes > 2.5e8 {
         eprintln!("kernels of {rows} rows: about {:.1} GB", bytes / 1e9);
     }
     if bytes > args.memory * 1e9 {
@@ -242,33 +238,18 @@ fn finite(
     }))
 }
 
-fn folder(path: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(path)
-        .map_err(|error| Failure::new(format!("cannot make {}: {error}", path.display())))
-}
-
-/// Writes what was asked for beside the answer.
-fn write(args: &KernelArguments, record: &Record, gram: &Gram) -> Result<(), Failure> {
-    if let Some(path) = &args.html {
-        files::write(path, &kernel_html::html(record))?;
-    }
-    if let Some(path) = &args.svg {
-        folder(path)?;
-        for (name, svg) in kernel_html::charts(record) {
-            files::write(&path.join(name), &svg)?;
+/// Writes the kernels as arrays, if that was asked for.
+fn write_arrays(folder: Option<&Path>, gram: &Gram) -> Result<(), Failure> {
+    let Some(folder) = folder else { return Ok(()) };
+    output::folder(folder)?;
+    for (name, numbers) in [("nngp.npy", &gram.nngp), ("ntk.npy", &gram.ntk)] {
+        if numbers.is_empty() {
+            continue;
         }
-    }
-    if let Some(path) = &args.npy {
-        folder(path)?;
-        for (name, numbers) in [("nngp.npy", &gram.nngp), ("ntk.npy", &gram.ntk)] {
-            if numbers.is_empty() {
-                continue;
-            }
-            let path = path.join(name);
-            let bytes = npy::encoded(&[gram.rows, gram.columns], numbers);
-            std::fs::write(&path, bytes)
-                .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
-        }
+        let path = folder.join(name);
+        let bytes = npy::encoded(&[gram.rows, gram.columns], numbers);
+        std::fs::write(&path, bytes)
+            .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
     }
     Ok(())
 }

@@ -2,19 +2,16 @@
 
 mod arguments;
 
-pub use arguments::{LimitArguments, command, rate, span, threads};
+pub use arguments::{LimitArguments, span};
 
-use std::path::Path;
 use std::time::Instant;
-
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments, MeanFieldArguments};
 
-use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
-use super::files::{self, Spec};
+use super::files::Spec;
+use super::output::{command, threads};
+use super::progress::Meter;
 use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
 use crate::limit::problem::Problem;
@@ -39,45 +36,27 @@ pub fn run(args: &LimitArguments) -> Result<Answer, Failure> {
 }
 
 /// A bar on standard error.
-pub struct Bar(ProgressBar);
+pub struct Bar(Meter);
 
 impl Bar {
     /// Shows the bar where somebody sees it.
     pub fn start(what: &str, pieces: usize, quiet: bool) -> Bar {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(pieces as u64) };
         let template = format!(
             "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
         );
-        bar.set_style(
-            ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        Bar(bar)
+        Bar(Meter::new(pieces as u64, &template, quiet))
     }
 
     /// Takes the bar away.
     pub fn end(&self) {
-        self.0.finish_and_clear();
+        self.0.end();
     }
 }
 
 impl Watch for Bar {
     fn finished(&self, pieces: usize) {
-        self.0.inc(pieces as u64);
+        self.0.bar.inc(pieces as u64);
     }
-}
-
-/// A record for programs.
-pub fn json(record: &impl Serialize) -> Result<String, Failure> {
-    let json = serde_json::to_value(record).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(format!("{json:#}\n"))
-}
-
-/// Writes pictures into a folder.
-pub fn pictures(folder: Option<&Path>, pictures: &[(String, String)]) -> Result<(), Failure> {
-    let Some(folder) = folder else { return Ok(()) };
-    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    pictures.iter().try_for_each(|(name, svg)| files::write(&folder.join(name), svg))
 }
 
 fn not_run(error: &NotRun) -> Failure {
@@ -86,14 +65,12 @@ fn not_run(error: &NotRun) -> Failure {
 
 /// Writes what was asked for, and answers.
 fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
-    if let Some(path) = &common.html {
-        files::write(path, &limit_html::followed(record))?;
-    }
-    pictures(common.svg.as_deref(), &limit_html::followed_charts(record))?;
-    let text = match common.format {
-        ReportFormat::Text => limit_text::followed(record),
-        ReportFormat::Json => json(record)?,
-    };
+    let text = common.output.answer(
+        record,
+        || limit_text::followed(record),
+        || limit_html::followed(record),
+        || limit_html::followed_charts(record),
+    )?;
     let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
     Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
 }
@@ -117,7 +94,7 @@ fn beside(
     record.examples = problem.count();
     record.rate = course.rate;
     if !examples.alone {
-        let bar = Bar::start("networks", course.widths.len() * course.seeds as usize, common.quiet);
+        let bar = Bar::start("networks", course.widths.len() * course.seeds as usize, common.output.quiet);
         record.finite =
             Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
         bar.end();
@@ -175,7 +152,7 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
         power: u32::from(args.particles),
         shifts: u64::from(args.shifts),
     };
-    let bar = Bar::start("lattices", usize::from(args.shifts), args.common.quiet);
+    let bar = Bar::start("lattices", usize::from(args.shifts), args.common.output.quiet);
     let limit = particles::limit(&problem, &particles, &bar);
     bar.end();
     let error = finite::distance(&limit.errors, &vec![vec![0.0; problem.y().len()]; course.steps + 1]);
@@ -221,7 +198,7 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     threads(args.common.threads)?;
     let corpus = Corpus::new(&Text::pentateuch(), roles.vocabulary);
     let pieces = 2 * course.seeds as usize * course.widths.iter().sum::<i64>() as usize;
-    let bar = Bar::start("channels", pieces, args.common.quiet);
+    let bar = Bar::start("channels", pieces, args.common.output.quiet);
     let side = |named: Named, expected: f64| {
         course.side(&network, (named, expected), &roles, &corpus, &bar).map_err(|error| not_run(&error))
     };
@@ -251,13 +228,11 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
         sides,
         seconds: started.elapsed().as_secs_f64(),
     };
-    if let Some(path) = &args.common.html {
-        files::write(path, &limit_html::embedded(&record))?;
-    }
-    pictures(args.common.svg.as_deref(), &limit_html::embedded_charts(&record))?;
-    let text = match args.common.format {
-        ReportFormat::Text => limit_text::embedded(&record),
-        ReportFormat::Json => json(&record)?,
-    };
+    let text = args.common.output.answer(
+        &record,
+        || limit_text::embedded(&record),
+        || limit_html::embedded(&record),
+        || limit_html::embedded_charts(&record),
+    )?;
     Ok(Answer { status: Status::of(record.holds), ..Answer::text(text) })
 }

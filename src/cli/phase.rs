@@ -6,10 +6,10 @@ pub use arguments::{PhaseArguments, function};
 
 use std::time::Instant;
 
-use super::args::ReportFormat;
 use super::failure::{Answer, Failure, Status};
-use super::files::{self, Spec};
-use super::limit::{Bar, json, pictures};
+use super::files::Spec;
+use super::limit::Bar;
+use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::Func;
 use crate::limit::block::{NoBlock, find};
@@ -33,14 +33,14 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
     let course = args.course(func);
     let points = args.points(&plane);
     let runs = points.len() * course.rates.len();
-    args.pool()?;
-    let mut cells_seen = Bar::start("cells", weights.len() * biases.len(), args.quiet);
+    output::threads(args.threads)?;
+    let mut cells_seen = Bar::start("cells", weights.len() * biases.len(), args.output.quiet);
     let cells = grid(&activation, &weights, &biases, &cells_seen);
     cells_seen.end();
     let trained = match args.untrained {
         true => None,
         false => {
-            cells_seen = Bar::start("runs", runs, args.quiet);
+            cells_seen = Bar::start("runs", runs, args.output.quiet);
             let found = course.train(&activation, &points, &cells_seen).map_err(|error| failed(&error))?;
             cells_seen.end();
             Some(found)
@@ -49,7 +49,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
     let own = Layer { weight: args.weight_variance, bias: args.bias_variance };
     let record = Diagram {
         network: network.graph.name.clone(),
-        command: args.command(),
+        command: output::command(),
         activation: func.name().to_string(),
         own: cell(&activation, own),
         edge: traced(&activation, &plane),
@@ -60,14 +60,12 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
         trained,
         seconds: started.elapsed().as_secs_f64(),
     };
-    if let Some(path) = &args.html {
-        files::write(path, &phase_svg::html(&record))?;
-    }
-    pictures(args.svg.as_deref(), &[("phase.svg".to_string(), phase_svg::svg(&record))])?;
-    let text = match args.format {
-        ReportFormat::Text => phase_text::text(&record),
-        ReportFormat::Json => json(&record)?,
-    };
+    let text = args.output.answer(
+        &record,
+        || phase_text::text(&record),
+        || phase_svg::html(&record),
+        || vec![("phase.svg".to_string(), phase_svg::svg(&record))],
+    )?;
     let holds = record.trained.as_ref().is_none_or(|own| own.holds);
     Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
 }

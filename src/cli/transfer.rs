@@ -7,11 +7,12 @@ mod store;
 
 pub use arguments::TransferArguments;
 
-use arguments::{Action, TransferFormat};
+use arguments::{Action, OutputArguments, TransferFormat};
 use progress::Progress;
 
 use super::failure::{Answer, Failure, Status};
 use super::files::{self, Spec};
+use super::output;
 use crate::network::Network;
 use crate::report::{transfer_csv, transfer_html, transfer_text};
 use crate::transfer::plan::plan;
@@ -70,14 +71,13 @@ fn record(
     let Swept { runs, fresh, complete } = swept;
     let of = |at: usize| study(request, at, &prepare.arms[at], &runs, args.limits());
     let studies = (0..request.arms.len()).map(of).collect();
-    let command: Vec<String> = std::env::args().skip(1).collect();
     let others = graph.scales.iter().zip(&request.base).enumerate();
     let others = others.filter(|(at, _)| *at != request.symbol);
     let lengths = others.map(|(_, (scale, value))| (scale.name.clone(), value.to_integer().unwrap_or(0)));
     Record {
         network: graph.name.clone(),
         data: prepare.data.clone(),
-        command: format!("mupc {}", command.join(" ")),
+        command: output::command(),
         symbol: request.symbol_name(graph).to_string(),
         values: request.values.clone(),
         lengths: lengths.collect(),
@@ -96,10 +96,9 @@ fn record(
 }
 
 fn answer(args: &TransferArguments, record: &Record, remarks: String) -> Result<Answer, Failure> {
-    let json = || serde_json::to_value(record).map_err(|error| Failure::new(error.to_string()));
     let text = match args.output.format {
         TransferFormat::Text => transfer_text::text(record),
-        TransferFormat::Json => format!("{:#}\n", json()?),
+        TransferFormat::Json => output::json(record)?,
         TransferFormat::Csv => table(record)?,
     };
     write_files(args, record)?;
@@ -113,17 +112,14 @@ fn table(record: &Record) -> Result<String, Failure> {
 
 /// Writes what else was asked for.
 fn write_files(args: &TransferArguments, record: &Record) -> Result<(), Failure> {
-    if let Some(path) = &args.output.html {
-        files::write(path, &transfer_html::html(record))?;
-    }
     if let Some(path) = &args.output.csv {
         files::write(path, &table(record)?)?;
     }
-    let Some(folder) = &args.output.svg else { return Ok(()) };
-    let failed = |error| Failure::new(format!("cannot make {}: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    for (name, svg) in transfer_html::charts(record) {
-        files::write(&folder.join(name), &svg)?;
-    }
-    Ok(())
+    let OutputArguments { html, svg, .. } = &args.output;
+    output::beside(
+        html.as_deref(),
+        || transfer_html::html(record),
+        svg.as_deref(),
+        || transfer_html::charts(record),
+    )
 }

@@ -6,7 +6,7 @@ mod moving;
 mod rows;
 mod unroll;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -17,6 +17,7 @@ use super::prior::Prior;
 use super::sparse::Sparse;
 use crate::concrete::float;
 use crate::dim::{Dim, Scalar};
+use crate::graph::unroll::{Unrolled, unroll};
 use crate::graph::{Func, Gate, Graph, NodeId, Op, ParamId};
 use crate::rational::Rational;
 use crate::source::Span;
@@ -135,10 +136,7 @@ struct Building<'a> {
     prior: &'a Prior,
     labels: Vec<String>,
     needed: Vec<bool>,
-    known: Vec<Option<Known>>,
-    step: Vec<usize>,
-    previous: HashMap<NodeId, Known>,
-    collected: HashMap<NodeId, Vec<Known>>,
+    unrolled: Unrolled<Known>,
     /// Weight tensors that have been used, and how.
     weights: Vec<(Bare, String)>,
     nodes: Vec<Node>,
@@ -155,17 +153,14 @@ pub(super) fn build(graph: &Graph, values: &[Rational], prior: &Prior, output: N
         prior,
         labels: graph.labels(),
         needed: graph.ancestors(&[output]),
-        known: vec![None; graph.len()],
-        step: vec![0; graph.blocks.len()],
-        previous: HashMap::new(),
-        collected: HashMap::new(),
+        unrolled: Unrolled::new(graph),
         weights: Vec::new(),
         nodes: Vec::new(),
         leaves: Vec::new(),
         at: output,
     };
     building.push(Kind::Fixed(Fixed::One), 1);
-    building.run(0..graph.len() as u32, None)?;
+    unroll(&mut building)?;
     building.at = output;
     let value = building.value(output)?;
     if building.nodes[value.term.node].is_fixed() {
@@ -287,7 +282,7 @@ impl Building<'_> {
     }
 
     fn known(&self, id: NodeId) -> Built<Known> {
-        self.known[id.index()].clone().ok_or_else(|| self.refuse("one of its operands is not known"))
+        self.unrolled.known[id.index()].clone().ok_or_else(|| self.refuse("one of its operands is not known"))
     }
 
     /// The value of a node; a parameter that stands by itself becomes a vector.
@@ -311,7 +306,7 @@ impl Building<'_> {
         }
         self.at = id;
         let known = self.apply(id)?;
-        self.known[id.index()] = Some(known);
+        self.unrolled.known[id.index()] = Some(known);
         Ok(())
     }
 
@@ -398,7 +393,8 @@ impl Building<'_> {
         }
         // Later readers of the argument read the same node.
         let whole = Term { node: argument, map: None, factor: 1.0 };
-        self.known[operand.index()] = Some(Known::Value(Value { term: whole, axes: value.axes.clone() }));
+        self.unrolled.known[operand.index()] =
+            Some(Known::Value(Value { term: whole, axes: value.axes.clone() }));
         Ok(self.fresh(Kind::Map { func, argument }, value.axes))
     }
 }

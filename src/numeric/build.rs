@@ -13,7 +13,8 @@ use smallvec::SmallVec;
 use super::program::{Instruction, Program, Slot, Source, Trace, Value, Weight};
 use super::setting::Setting;
 use crate::dim::{Dim, Scalar};
-use crate::graph::{BlockId, DataId, Graph, Multiplier, NodeId, ParamId};
+use crate::graph::unroll::{Unrolled, unroll};
+use crate::graph::{DataId, Graph, Multiplier, NodeId, ParamId};
 use crate::rational::Rational;
 
 /// Why a network cannot be run at some size.
@@ -54,7 +55,7 @@ pub fn build(
 ) -> Result<Program, BuildError> {
     let loss = graph.loss.ok_or(BuildError::NoLoss)?;
     let mut building = Building::new(graph, values, batch, setting, purpose, loss);
-    building.run(0..graph.len() as u32, None)?;
+    unroll(&mut building)?;
     building.finish(loss)
 }
 
@@ -69,16 +70,8 @@ struct Building<'a> {
     needed: Vec<bool>,
     /// How many operations read a node, carried streams among them.
     readers: Vec<usize>,
-    /// The latest value of every node.
-    known: Vec<Option<Value>>,
-    /// Per block: the number of the repetition at hand.
-    step: Vec<usize>,
-    /// Carried streams at the end of the repetition before.
-    previous: HashMap<NodeId, Value>,
-    /// What every repetition has given so far, by `Collect` node.
-    collected: HashMap<NodeId, Vec<Value>>,
-    /// The `Collect` nodes of a block.
-    collectors: HashMap<BlockId, Vec<NodeId>>,
+    /// What is known, and which repetition is at hand.
+    unrolled: Unrolled<Value>,
     weights: HashMap<(ParamId, SmallVec<[usize; 2]>), Value>,
     inputs: HashMap<DataId, Value>,
     program: Program,
@@ -125,11 +118,7 @@ impl<'a> Building<'a> {
             purpose,
             needed: graph.ancestors(&[loss]),
             readers: unroll::readers(graph),
-            known: vec![None; graph.len()],
-            step: vec![0; graph.blocks.len()],
-            previous: HashMap::new(),
-            collected: HashMap::new(),
-            collectors: unroll::collectors(graph),
+            unrolled: Unrolled::new(graph),
             weights: HashMap::new(),
             inputs: HashMap::new(),
             program,
@@ -191,7 +180,7 @@ impl<'a> Building<'a> {
     }
 
     fn weight(&mut self, param: ParamId) -> Result<Value, BuildError> {
-        let repetition = self.repetition_of(param);
+        let repetition = self.unrolled.repetition_of(self.graph, param);
         if let Some(known) = self.weights.get(&(param, repetition.clone())) {
             return Ok(known.clone());
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::check_text::{HEAD, cells, set_up, verdict};
-use super::page::STYLE;
+use super::page::{self, Heading};
 use crate::check::record::{Finding, Predicted, Quantity, Record, Verdict};
 
 /// Lines in one panel.
@@ -80,17 +80,12 @@ fn prediction(finding: &Finding, points: &[Point]) -> Vec<(f64, f64)> {
 
 /// The page.
 pub fn html(record: &Record) -> String {
-    let class = if record.is_refuted() { "refuted" } else { "holds" };
-    let title = format!("{} · {} · {}", record.network, record.parameterization, record.optimizer);
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>Coordinate check: {0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>Coordinate check: {0}</h1>\n<p class=\"verdict {class}\">{1}</p>\n<p class=\"set-up\">{2}</p>\n<p><code>{3}</code></p>\n",
-        escaped(&title),
-        escaped(&verdict(record)),
-        escaped(&set_up(record)),
-        escaped(&record.command)
-    );
+    let title =
+        format!("Coordinate check: {} · {} · {}", record.network, record.parameterization, record.optimizer);
+    let (verdict, set_up) = (verdict(record), set_up(record));
+    let verdict = Some((!record.is_refuted(), verdict.as_str()));
+    let command = &record.command;
+    let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(
         "<p>Every line is one tensor or parameter: points are geometric means over the seeds, bands reach from the smallest to the \
          largest seed, dashed lines have the predicted slope. A line that rises against its dashes refutes a rule.</p>\n",
@@ -103,7 +98,7 @@ pub fn html(record: &Record) -> String {
     }
     findings(&mut out, record);
     alignment(&mut out, record);
-    out.push_str("</body></html>\n");
+    out.push_str(page::END);
     out
 }
 

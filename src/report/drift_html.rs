@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::drift_text::{head, heading, rows, set_up, verdict};
+use super::page::{self, Heading};
 use crate::check::record::Predicted;
 use crate::drift::record::{Curve, Record, Section};
 
@@ -55,29 +56,11 @@ fn series(curve: &Curve) -> Series {
     Series { label, points, dashed, strong: true, mark: None }
 }
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --faint: #8884; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #16181a; } }
-body { font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
-       margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.set-up { white-space: pre-line; opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
-figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
-border-bottom: 1px solid var(--faint); vertical-align: top; }
-";
-
 /// The page.
 pub fn html(record: &Record) -> String {
     let title = format!("Finite width of {}", record.network);
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>{0}</h1>\n<p class=\"set-up\">{1}</p>\n<p><code>{2}</code></p>\n",
-        escaped(&title),
-        escaped(&set_up(record)),
-        escaped(&record.command)
-    );
+    let (set_up, command) = (set_up(record), &record.command);
+    let mut out = page::begin(&Heading { title: &title, verdict: None, set_up: &set_up, command });
     for section in &record.sections {
         let _ = writeln!(out, "<h2>{}</h2><p>{}</p>", escaped(&heading(section)), escaped(&section.about));
         if section.curves.is_empty() {
@@ -88,16 +71,9 @@ pub fn html(record: &Record) -> String {
             let told = verdict(section, curve);
             let _ = writeln!(out, "<li>{}: {}</li>", escaped(&curve.quantity), escaped(&told));
         }
-        out.push_str("</ul>\n<div class=\"scroll\"><table>");
-        line(&mut out, "th", &head(section));
-        rows(section).iter().for_each(|row| line(&mut out, "td", row));
-        out.push_str("</table></div>\n");
+        out.push_str("</ul>\n");
+        page::table(&mut out, &head(section), &rows(section));
     }
-    out.push_str("</body></html>\n");
+    out.push_str(page::END);
     out
-}
-
-fn line(out: &mut String, tag: &str, cells: &[String]) {
-    let cells: String = cells.iter().map(|cell| format!("<{tag}>{}", escaped(cell))).collect();
-    let _ = writeln!(out, "<tr>{cells}</tr>");
 }

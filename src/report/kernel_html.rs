@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::kernel_text::{curve, mode_names, set_up, spectrum, summary, time};
+use super::page::{self, Heading, table};
 use crate::kernel::record::{KernelRecord, Record};
 
 /// Spectrum, learning curves, modes: a name for a file, and the picture.
@@ -84,29 +85,11 @@ fn modes(record: &Record) -> Chart {
     }
 }
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --faint: #8884; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #16181a; } }
-body { font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
-       margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.set-up { white-space: pre-line; } .set-up, figcaption { opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
-figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
-border-bottom: 1px solid var(--faint); vertical-align: top; }
-";
-
 /// The page.
 pub fn html(record: &Record) -> String {
     let title = format!("Kernels of {}", record.network);
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>{0}</h1>\n<p class=\"set-up\">{1}</p>\n<p><code>{2}</code></p>\n",
-        escaped(&title),
-        escaped(&set_up(record)),
-        escaped(&record.command)
-    );
+    let (set_up, command) = (set_up(record), &record.command);
+    let mut out = page::begin(&Heading { title: &title, verdict: None, set_up: &set_up, command });
     let heads: Vec<&str> =
         std::iter::once("").chain(record.kernels.iter().map(|own| own.name.as_str())).collect();
     table(&mut out, &heads, &summary(record));
@@ -133,17 +116,6 @@ pub fn html(record: &Record) -> String {
         table(&mut out, &["mode", "eigenvalue", "share of targets", "learned at time"], &spectrum(kernel));
         table(&mut out, &["time", "train error", "test error", "variance", "accuracy"], &curve(kernel));
     }
-    out.push_str("</body></html>\n");
+    out.push_str(page::END);
     out
-}
-
-fn table(out: &mut String, head: &[&str], rows: &[Vec<String>]) {
-    let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
-        cells.map(|cell| format!("<{tag}>{}", escaped(cell))).collect()
-    };
-    let _ = writeln!(out, "<div class=\"scroll\"><table><tr>{}</tr>", cells("th", &mut head.iter().copied()));
-    for row in rows {
-        let _ = writeln!(out, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
-    }
-    out.push_str("</table></div>\n");
 }

@@ -6,43 +6,13 @@ use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::limit_text::{
     SIDE, UNRESOLVED, course, embedded_verdict, neighbours, set_up, side, sizes, verdict,
 };
+use super::page::{self, Heading, table};
 use crate::check::record::Point as Size;
 use crate::limit::record::{Embedded, Followed, Judged};
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --faint: #8884; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #16181a; } }
-body { font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
-       margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.4rem; margin: 0 0 .3rem; }
-.set-up { white-space: pre-line; } .set-up, figcaption { opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
-figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
-border-bottom: 1px solid var(--faint); vertical-align: top; }
-";
-
 /// A page around what it shows.
 pub fn page(title: &str, set_up: &str, command: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>{0}</h1>\n<p class=\"set-up\">{1}</p>\n<p><code>{2}</code></p>\n{body}</body></html>\n",
-        escaped(title),
-        escaped(set_up),
-        escaped(command)
-    )
-}
-
-/// A table.
-pub fn table(out: &mut String, head: &[&str], rows: &[Vec<String>]) {
-    let cells = |tag: &str, cells: &mut dyn Iterator<Item = &str>| -> String {
-        cells.map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect()
-    };
-    let _ = writeln!(out, "<div class=\"scroll\"><table><tr>{}</tr>", cells("th", &mut head.iter().copied()));
-    for row in rows {
-        let _ = writeln!(out, "<tr>{}</tr>", cells("td", &mut row.iter().map(String::as_str)));
-    }
-    out.push_str("</table></div>\n");
+    page::begin(&Heading { title, verdict: None, set_up, command }) + body + page::END
 }
 
 fn measured(label: &str, points: &[Size]) -> Series {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::chart::escaped;
 use super::kernel_text::short;
 use super::limit_html::page;
+use super::page::table;
 use super::phase_text::{point, verdict};
 use crate::limit::record::{Cell, Diagram};
 
@@ -229,7 +230,7 @@ pub fn html(record: &Diagram) -> String {
         "<figure>{}<figcaption>Strong colours: signals die or explode within few layers. On the edge of chaos they get through. Between the dashed lines the networks are at most six depth scales deep.</figcaption></figure>",
         svg(record)
     );
-    super::limit_html::table(&mut body, &[&heading, ""], &rows);
-    super::limit_html::table(&mut body, &["σ²b", "σ²w on the edge of chaos", "fixed point"], &edge);
+    table(&mut body, &[heading.as_str(), ""], &rows);
+    table(&mut body, &["σ²b", "σ²w on the edge of chaos", "fixed point"], &edge);
     page(&title, &verdict, &record.command, &body)
 }

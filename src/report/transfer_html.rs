@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::page::STYLE;
+use super::page::{self, Heading};
 use super::transfer_text::{cost, drift, heading, number, set_up, wider};
 use crate::transfer::record::{Curve, Record, Study, Verdict};
 
@@ -66,16 +66,10 @@ fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
 /// The page.
 pub fn html(record: &Record) -> String {
     let failing = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
-    let class = if failing { "refuted" } else { "holds" };
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\"><title>Transfer: {0}</title><style>{STYLE}</style></head><body>\n\
-         <h1>Hyperparameter transfer: {0}</h1>\n<p class=\"verdict {class}\">{1}</p>\n<p class=\"set-up\">{2}</p>\n<p><code>{3}</code></p>\n",
-        escaped(&record.network),
-        escaped(&verdicts(record)),
-        escaped(&set_up(record)),
-        escaped(&record.command)
-    );
+    let title = format!("Hyperparameter transfer: {}", record.network);
+    let (verdicts, set_up) = (verdicts(record), set_up(record));
+    let (verdict, command) = (Some((!failing, verdicts.as_str())), &record.command);
+    let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(
         "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
          smallest to the largest seed, circles mark the best values. Where the circles stand above one another, the best value transfers; where they walk, it \
@@ -86,7 +80,7 @@ pub fn html(record: &Record) -> String {
     }
     record.studies.iter().for_each(|study| section(&mut out, record, study));
     runs(&mut out, record);
-    out.push_str("</body></html>\n");
+    out.push_str(page::END);
     out
 }
 

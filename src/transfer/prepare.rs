@@ -8,7 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::knob::{Knob, Place};
 use super::record::Predicted;
 use super::request::{Request, RequestError};
-use crate::check::request::readable;
+use crate::check::request::{NetworkError, fits};
 use crate::check::setting::setting;
 use crate::concrete::float;
 use crate::dim::Symbol;
@@ -142,7 +142,7 @@ impl<'g> Prepare<'g> {
         let symbol = request.symbol_name(graph).to_string();
         // A length that is not whole is an error of the network's, with its values.
         let base = request.values_at(request.values[0]);
-        let bound = Arc::new(bind(&request.source, graph, &base)?);
+        let bound = Arc::new(bind(&request.source, graph, &base).map_err(NetworkError::from)?);
         let data = bound.describe();
         let prepare = Prepare { arms, bound, data, symbol, programs: RefCell::default() };
         for cell in super::sweep::grid(request) {
@@ -164,7 +164,7 @@ impl<'g> Prepare<'g> {
         let build = || {
             let built = build(own.calculus.graph(), &values, batch, &numbers, Purpose::Training);
             let failed =
-                |error| RequestError::Build { symbol: self.symbol.clone(), value: cell.value, error };
+                |error| NetworkError::Build { symbol: self.symbol.clone(), value: cell.value, error };
             built.map(Arc::new).map_err(failed)
         };
         let program = match arm.knob {
@@ -177,15 +177,7 @@ impl<'g> Prepare<'g> {
         };
         self.programs.borrow_mut().insert((cell.arm, cell.value), Arc::clone(&program));
         let bytes = 4 * (program.numbers() as u64 + 2 * program.weight_count() as u64);
-        if bytes > request.memory {
-            let [needed, allowed] = [bytes, request.memory].map(readable);
-            return Err(RequestError::Memory {
-                symbol: self.symbol.clone(),
-                value: cell.value,
-                needed,
-                allowed,
-            });
-        }
+        fits(bytes, request.memory, &self.symbol, cell.value)?;
         let fingerprint = Fingerprint::of_setting(&numbers, batch).to_string();
         Ok(Prepared { cell, program, setting: Arc::new(numbers), batch, bytes, fingerprint })
     }

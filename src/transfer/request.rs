@@ -1,11 +1,11 @@
 //! What a study of transfer is asked to do.
 
 use super::knob::{Grid, Knob};
+use crate::check::request::NetworkError;
 use crate::check::setting::Base;
 use crate::graph::Graph;
 use crate::network::Question;
-use crate::numeric::build::BuildError;
-use crate::numeric::data::{BindError, Source};
+use crate::numeric::data::Source;
 use crate::numeric::train::Routine;
 use crate::rational::Rational;
 
@@ -109,33 +109,9 @@ pub enum RequestError {
         /// What is wrong with it.
         why: String,
     },
-    /// A network cannot be built at one of the values.
-    #[error("{symbol} = {value}: {error}")]
-    Build {
-        /// The symbol.
-        symbol: String,
-        /// Its value.
-        value: i64,
-        /// Why.
-        error: BuildError,
-    },
-    /// The data does not fit.
-    #[error("{0}")]
-    Data(#[from] BindError),
-    /// More memory than there may be.
-    #[error(
-        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches"
-    )]
-    Memory {
-        /// The symbol.
-        symbol: String,
-        /// Its value.
-        value: i64,
-        /// What it needs.
-        needed: String,
-        /// What it may take.
-        allowed: String,
-    },
+    /// A network that cannot be run.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 impl Request {

@@ -1,8 +1,6 @@
 //! `mupc drift` as it is used: verdicts, files, refusals; and every command of docs/finite-width.md.
 
-use std::process::Output;
-
-use assert_cmd::Command;
+use crate::page::{every_command_runs, refusal, run};
 use serde_json::Value;
 
 const DOCS: &str = include_str!("../../docs/finite-width.md");
@@ -10,10 +8,6 @@ const DOCS: &str = include_str!("../../docs/finite-width.md");
 /// A perceptron with smooth functions, whose kernels have derivatives.
 const SMOOTH: &str = "scale n = 64 input x[64] target label in 10
     h = tanh(affine(x, n)) h = tanh(affine(h, n)) loss cross_entropy(readout(h, 10), label)";
-
-fn run(arguments: &[&str]) -> Output {
-    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
-}
 
 fn spec(name: &str, text: &str) -> String {
     let folder = std::env::temp_dir().join(format!("mupc-drift-{}-{name}", std::process::id()));
@@ -166,25 +160,14 @@ fn what_cannot_run_says_why() {
         (&["specs/mlp.mup", "--seeds", "1"], "2..=1000"),
         (&[&normalized, "--over", "n=16,32"], "over the batch"),
     ] {
-        let output = run(&[&["drift"], arguments].concat());
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(output.stdout.is_empty() && told.contains(word), "{arguments:?}: {told}");
+        let told = refusal(&[&["drift"], arguments].concat());
+        assert!(told.contains(word), "{arguments:?}: {told}");
     }
 }
 
 #[test]
 fn every_command_of_the_page_runs() {
-    let mut count = 0;
-    for line in DOCS.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")) {
-        let (line, status) =
-            line.split_once("# status ").map_or((line, 0), |(line, status)| (line, status.parse().unwrap()));
-        let arguments: Vec<&str> = line.split_whitespace().collect();
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
-        count += 1;
-    }
-    assert!(count >= 5, "{count}");
+    every_command_runs(DOCS, 5);
     let page = std::fs::read_to_string("target/drift.html").unwrap();
     assert!(page.contains("<svg") && page.contains("predicted n^-1/2") && page.ends_with("</html>\n"));
     assert!(std::path::Path::new("target/drift-pictures/drift-mup.svg").exists());

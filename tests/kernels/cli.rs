@@ -2,13 +2,9 @@
 
 use std::process::Output;
 
-use assert_cmd::Command;
+use crate::page::{self, every_command_runs, run};
 
 const DOCS: &str = include_str!("../../docs/infinite-width.md");
-
-fn run(arguments: &[&str]) -> Output {
-    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
-}
 
 fn kernel(arguments: &[&str]) -> Output {
     run(&[&["kernel"], arguments].concat())
@@ -21,29 +17,12 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 }
 
 fn refusal(arguments: &[&str]) -> String {
-    let output = kernel(arguments);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty());
-    String::from_utf8(output.stderr).unwrap()
+    page::refusal(&[&["kernel"], arguments].concat())
 }
 
 #[test]
 fn every_command_of_the_page_runs() {
-    let mut count = 0;
-    for line in DOCS.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")) {
-        let (line, status) =
-            line.split_once("# status ").map_or((line, 0), |(line, status)| (line, status.parse().unwrap()));
-        let arguments: Vec<&str> = line.split_whitespace().collect();
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
-        if count == 0 {
-            let shown = DOCS.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-            let text = String::from_utf8(output.stdout).unwrap();
-            assert!(text.starts_with(shown), "{text}");
-        }
-        count += 1;
-    }
-    assert!(count > 8);
+    every_command_runs(DOCS, 9);
 }
 
 #[test]

@@ -1,39 +1,16 @@
 //! `mupc phase` and `mupc limit` as they are used: reports, files, refusals; and every command of docs/phase-and-limits.md.
 
-use std::process::Output;
-
-use assert_cmd::Command;
+use crate::page::{self, every_command_runs, run};
 
 const DOCS: &str = include_str!("../../docs/phase-and-limits.md");
 
-fn run(arguments: &[&str]) -> Output {
-    Command::cargo_bin("mupc").unwrap().args(arguments).output().unwrap()
-}
-
 fn refusal(line: &str) -> String {
-    let output = run(&line.split(' ').collect::<Vec<_>>());
-    assert_eq!(output.status.code(), Some(2), "{line}");
-    assert!(output.stdout.is_empty());
-    String::from_utf8(output.stderr).unwrap()
+    page::refusal(&line.split(' ').collect::<Vec<_>>())
 }
 
 #[test]
 fn every_command_of_the_page_runs() {
-    let mut count = 0;
-    for line in DOCS.lines().filter_map(|line| line.strip_prefix("cargo run --release -- ")) {
-        let (line, status) =
-            line.split_once("# status ").map_or((line, 0), |(line, status)| (line, status.parse().unwrap()));
-        let arguments: Vec<&str> = line.split_whitespace().collect();
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(status), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
-        if count == 0 {
-            let shown = DOCS.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-            let text = String::from_utf8(output.stdout).unwrap();
-            assert!(text.starts_with(shown), "{text}");
-        }
-        count += 1;
-    }
-    assert!(count >= 8);
+    every_command_runs(DOCS, 8);
 }
 
 #[test]
@@ -103,7 +80,7 @@ fn bad_requests_are_refused_before_any_work() {
         ("limit linear --rate 30", "lower it"),
         ("limit linear --widths 64", "at least two widths"),
         ("limit linear --data nothing.csv", "nothing.csv"),
-        (&wrong_table, "line 3: `two` is not a number"),
+        (&wrong_table, ":3: column `y` has `two`"),
         ("limit embeddings specs/mlp.mup", "vocab"),
         ("limit embeddings --vocabulary 12 --widths 8..32 --steps 30 --rate 1e9", "diverges"),
     ] {

@@ -7,9 +7,10 @@ use clap::Args;
 use crate::check::request::Request;
 use crate::check::runs::Course;
 use crate::check::setting::Base;
-use crate::cli::args::{ReportFormat, Rules};
+use crate::cli::args::Rules;
 use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
+use crate::cli::output::OutputArguments;
 use crate::cli::sizes::{counts_repetitions, rate, sizes};
 use crate::network::{Network, Question};
 use crate::numeric::data::Source;
@@ -70,18 +71,9 @@ pub struct CheckArguments {
     /// Also list what agrees.
     #[arg(long)]
     pub all: bool,
-    /// How to write it.
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-    /// Also write a page with pictures and all findings, which needs no other file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the pictures, one per quantity.
-    #[arg(long, value_name = "FOLDER")]
-    pub svg: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// The factor in front of the logits at the smallest value: with logits far below 1 the gradient of a cross entropy does not depend on
@@ -93,13 +85,6 @@ const QUIET: f64 = 0.25;
 const NEGLIGIBLE: f64 = 1e-12;
 
 impl CheckArguments {
-    /// The command that repeats the check.
-    pub fn command(&self) -> String {
-        let mut words: Vec<String> = std::env::args().skip(1).collect();
-        words.insert(0, "mupc".to_string());
-        words.join(" ")
-    }
-
     /// How many seeds there may be in the end.
     pub fn most_seeds(&self) -> usize {
         self.most_seeds.unwrap_or(2 * self.seeds).max(self.seeds) as usize

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::ReportFormat;
 use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
 use crate::cli::files::name_in_file;
 use crate::cli::names::Suggested;
+use crate::cli::output::OutputArguments;
 use crate::cli::sizes::{rate, sizes};
 use crate::diagnostic::did_you_mean;
 use crate::drift::record::Kind;
@@ -79,18 +79,9 @@ pub struct DriftArguments {
     /// Threads; all cores if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// How to write it.
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-    /// Also write a page with pictures and tables, which needs no other file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the pictures, one per question.
-    #[arg(long, value_name = "FOLDER")]
-    pub svg: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// Questions.
@@ -122,13 +113,6 @@ const KINDS: [(StudyChoice, Kind); 6] = [
 ];
 
 impl DriftArguments {
-    /// The command that repeats the study.
-    pub fn command(&self) -> String {
-        let words: Vec<String> =
-            std::iter::once("mupc".to_string()).chain(std::env::args().skip(1)).collect();
-        words.join(" ")
-    }
-
     fn question(&self, graph: &Graph, name: &str) -> Result<(String, Question), Failure> {
         let own = name_in_file(name)?;
         let scheme = Scheme::find(graph, &own).map_err(|error| {

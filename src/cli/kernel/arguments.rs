@@ -4,17 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::ReportFormat;
+use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
-use crate::cli::files::Spec;
+use crate::cli::output::OutputArguments;
 use crate::diagnostic::did_you_mean;
 use crate::graph::{Graph, NodeId};
 use crate::kernel::dynamics::Loss;
 use crate::kernel::{Parameterization, Prior};
-use crate::network::Network;
-use crate::numeric::data::{Source, Text, bind, lengths};
 use crate::parameterization::pattern::matching;
-use crate::rational::Rational;
 
 /// Examples of the help.
 const EXAMPLES: &str = "\
@@ -35,12 +32,9 @@ What has no infinite-width limit is an error that names the tensor and says why 
 pub struct KernelArguments {
     /// The spec; `-` for standard input.
     pub spec: PathBuf,
-    /// What to learn.
-    #[arg(long, value_enum)]
-    pub data: Option<Examples>,
-    /// Another number for a `dim` or `scale` of the spec.
-    #[arg(long, value_name = "NAME=NUMBER", num_args = 1..)]
-    pub set: Vec<String>,
+    /// What to learn, and at which lengths.
+    #[command(flatten)]
+    pub data: DataArguments,
     /// Examples to train on.
     #[arg(long, default_value = "500", value_parser = clap::value_parser!(u32).range(1..))]
     pub train: u32,
@@ -86,32 +80,12 @@ pub struct KernelArguments {
     /// Threads; all cores if not given. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// How to write it.
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-    /// Also write a page with pictures and tables, which needs no other file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the pictures.
-    #[arg(long, value_name = "FOLDER")]
-    pub svg: Option<PathBuf>,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub result: OutputArguments,
     /// Also write the kernels of all examples as arrays for NumPy.
     #[arg(long, value_name = "FOLDER")]
     pub npy: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
-}
-
-/// Data sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Examples {
-    /// Handwritten digits, 8 by 8 pixels in 10 classes.
-    Digits,
-    /// Characters of a text.
-    Text,
-    /// Random inputs with a random teacher: fits every network.
-    Synthetic,
 }
 
 /// Where factors stand.
@@ -167,61 +141,6 @@ fn time(text: &str) -> Result<f64, String> {
 }
 
 impl KernelArguments {
-    /// The command that repeats the study.
-    pub fn command(&self) -> String {
-        let words: Vec<String> =
-            std::iter::once("mupc".to_string()).chain(std::env::args().skip(1)).collect();
-        words.join(" ")
-    }
-
-    fn lengths(&self) -> Result<Vec<(String, i64)>, Failure> {
-        let read = |text: &String| {
-            let (name, value) = text.split_once('=')?;
-            let value: i64 = value.trim().parse().ok().filter(|value| *value > 0)?;
-            Some((name.trim().to_string(), value))
-        };
-        let form = |text: &String| {
-            Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `n=512`"))
-        };
-        self.set.iter().map(|text| read(text).ok_or_else(|| form(text))).collect()
-    }
-
-    /// The network at the lengths that the user and the data ask for.
-    pub fn network(&self, spec: &Spec) -> Result<Network, Failure> {
-        let mut set = self.lengths()?;
-        // A small version of a large network, if the spec names one for experiments.
-        let declared = spec.compile(&[])?;
-        for (name, length) in declared.graph.experiment.iter().flat_map(|own| &own.lengths) {
-            if !set.iter().any(|(own, _)| *own == name.text) {
-                set.push((name.text.clone(), *length));
-            }
-        }
-        let network = spec.compile(&set)?;
-        for (name, length) in lengths(&self.source(&network.graph), &network.graph) {
-            if !set.iter().any(|(own, _)| *own == name) {
-                set.push((name, length));
-            }
-        }
-        spec.compile(&set)
-    }
-
-    /// Where examples come from: what was asked for, what the spec's experiment names, what fits.
-    pub fn source(&self, graph: &Graph) -> Source {
-        let named = graph.experiment.as_ref().and_then(|own| Examples::from_str(&own.data.text, false).ok());
-        let values: Vec<Rational> = graph.scales.iter().map(|scale| scale.base).collect();
-        let fits =
-            |source: Source| bind(&source, graph, &values).is_ok() || !lengths(&source, graph).is_empty();
-        let chosen = self.data.or(named).unwrap_or_else(|| match fits(Source::Digits) {
-            true => Examples::Digits,
-            false => Examples::Synthetic,
-        });
-        match chosen {
-            Examples::Digits => Source::Digits,
-            Examples::Text => Source::Text(Text::pentateuch()),
-            Examples::Synthetic => Source::Synthetic { seed: 1 },
-        }
-    }
-
     /// How weights start.
     pub fn prior(&self, graph: &Graph) -> Result<Prior, Failure> {
         let parameterization = match self.parameterization {

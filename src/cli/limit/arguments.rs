@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::cli::args::ReportFormat;
 use crate::cli::failure::Failure;
+use crate::cli::files;
+use crate::cli::output::OutputArguments;
 use crate::cli::phase::function;
+use crate::cli::sizes::rate;
 use crate::graph::Func;
 use crate::limit::problem::{Example, Problem, ProblemError};
 use crate::limit::{embedding, finite};
+use crate::numeric::data::read;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,18 +54,9 @@ pub struct Common {
     /// Threads; all cores if not given. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// How to write it.
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-    /// Also write a page with pictures and tables, which needs no other file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the pictures.
-    #[arg(long, value_name = "FOLDER")]
-    pub svg: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// What is learned, for how long, and by which finite networks.
@@ -182,19 +176,6 @@ fn widths(text: &str) -> Result<Widths, String> {
     read().map(Widths).ok_or(format!("`{text}` is not at least two widths, as in 64..4096 or 64,96,128"))
 }
 
-/// `0.01` or `2^-7`.
-pub fn rate(text: &str) -> Result<f64, String> {
-    let value = match text.split_once('^') {
-        Some((base, power)) => {
-            base.parse::<f64>().ok().zip(power.parse::<f64>().ok()).map(|(base, power)| base.powf(power))
-        }
-        None => text.parse().ok(),
-    };
-    value
-        .filter(|rate| rate.is_finite() && *rate > 0.0)
-        .ok_or(format!("`{text}` is not a positive number such as 0.01 or 2^-7"))
-}
-
 /// `0.5..4`.
 pub fn span(text: &str) -> Result<(f64, f64), String> {
     let read = || {
@@ -217,45 +198,19 @@ fn point(text: &str) -> Result<Example, String> {
     read().ok_or(format!("`{text}` is not of the form inputs=targets, as in 1,0=0.5"))
 }
 
-/// The command that repeats it.
-pub fn command() -> String {
-    let words: Vec<String> = std::iter::once("mupc".to_string()).chain(std::env::args().skip(1)).collect();
-    words.join(" ")
-}
-
-/// Starts so many threads.
-pub fn threads(count: Option<u16>) -> Result<(), Failure> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(count.map_or(0, usize::from)).build_global();
-    pool.map_err(|error| Failure::new(format!("cannot start threads: {error}")))
-}
-
-/// Examples of a table, one per line.
+/// Examples of a table, one per line: the last columns are targets.
 fn table(path: &Path, targets: usize) -> Result<Vec<Example>, Failure> {
-    let failed = |reason: String| Failure::new(format!("--data: {}: {reason}", path.display()));
-    let reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_path(path);
-    let mut examples = Vec::new();
-    for (at, row) in reader.map_err(|error| failed(error.to_string()))?.records().enumerate() {
-        let row = row.map_err(|error| failed(error.to_string()))?;
-        let numbers: Result<Vec<f64>, &str> =
-            row.iter().map(|own| own.parse().ok().filter(|own: &f64| own.is_finite()).ok_or(own)).collect();
-        match numbers {
-            Ok(numbers) if numbers.len() > targets => {
-                let (x, y) = numbers.split_at(numbers.len() - targets);
-                examples.push((x.to_vec(), y.to_vec()));
-            }
-            Ok(numbers) => {
-                return Err(failed(format!(
-                    "line {} has {} columns, which leaves no input beside {targets} targets",
-                    at + 1,
-                    numbers.len()
-                )));
-            }
-            // The names above the numbers.
-            Err(_) if at == 0 => {}
-            Err(own) => return Err(failed(format!("line {}: `{own}` is not a number", at + 1))),
-        }
-    }
-    Ok(examples)
+    let failed = |reason: String| Failure::new(format!("--data: {reason}"));
+    let name = path.display().to_string();
+    let arrays = read::table(&name, &files::bytes(path)?).map_err(|error| failed(error.to_string()))?;
+    let split = |row: Vec<f64>| match row.len().checked_sub(targets).filter(|inputs| *inputs > 0) {
+        Some(inputs) => Ok((row[..inputs].to_vec(), row[inputs..].to_vec())),
+        None => Err(failed(format!(
+            "{name} has {} columns, which leaves no input beside {targets} targets",
+            row.len()
+        ))),
+    };
+    arrays.rows().map(split).collect()
 }
 
 impl Examples {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::args::ReportFormat;
 use crate::cli::failure::Failure;
-use crate::cli::limit::{command, rate, span, threads};
+use crate::cli::limit::span;
+use crate::cli::output::OutputArguments;
+use crate::cli::sizes::rate;
 use crate::diagnostic::nearest;
 use crate::graph::Func;
 use crate::limit::maps::Layer;
@@ -73,18 +74,9 @@ pub struct PhaseArguments {
     /// Threads; all cores if not given. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
-    /// How to write it.
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub format: ReportFormat,
-    /// Also write a page with the picture, which needs no other file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Also write the picture.
-    #[arg(long, value_name = "FOLDER")]
-    pub svg: Option<PathBuf>,
-    /// Show no progress.
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// Elementwise functions with Gaussian moments.
@@ -113,16 +105,6 @@ fn grid(text: &str) -> Result<(usize, usize), String> {
 }
 
 impl PhaseArguments {
-    /// The command that repeats it.
-    pub fn command(&self) -> String {
-        command()
-    }
-
-    /// Starts threads.
-    pub fn pool(&self) -> Result<(), Failure> {
-        threads(self.threads)
-    }
-
     /// The part of the plane that is looked at.
     pub fn plane(&self) -> Result<Plane, Failure> {
         Ok(Plane { weights: self.weights, largest_bias: self.biases, cells: usize::from(self.cells) })

@@ -13,7 +13,7 @@ impl Building<'_> {
         let lengths = self.lengths(&node.shape)?;
         if let Known::Weight(bare) = self.known(node.operands[0])? {
             let what = match &node.op {
-                Op::Step { block, axis } => format!("step {axis} {}", self.step[block.index()]),
+                Op::Step { block, axis } => format!("step {axis} {}", self.unrolled.step[block.index()]),
                 op => format!("{op:?}"),
             };
             let grows = node.shape.iter().map(|dim| !dim.is_finite());
@@ -40,7 +40,7 @@ impl Building<'_> {
                 let length = value.axes[*axis].length() as i64;
                 self.picked(&value, *axis, at.rem_euclid(length) as usize)?
             }
-            Op::Step { block, axis } => self.picked(&value, *axis, self.step[block.index()])?,
+            Op::Step { block, axis } => self.picked(&value, *axis, self.unrolled.step[block.index()])?,
             _ => return Err(self.refuse("it is not a rearrangement")),
         };
         Ok(Known::Value(made))

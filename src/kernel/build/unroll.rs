@@ -1,85 +1,47 @@
 //! Repetitions, one after another; parameters and streams.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{Axis, Bare, Building, Built, Known, Value};
-use crate::graph::{BlockId, NodeId, Op, ParamId};
+use crate::dim::Dim;
+use crate::graph::unroll::{Unroll, Unrolled};
+use crate::graph::{BlockId, Graph, NodeId, ParamId};
+use crate::kernel::NoLimit;
 use crate::kernel::node::{Kind, Term};
 use crate::kernel::sparse::placed;
 
+impl<'a> Unroll<'a> for Building<'a> {
+    type Value = Known;
+    type Error = NoLimit;
+
+    fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    fn state(&mut self) -> &mut Unrolled<Known> {
+        &mut self.unrolled
+    }
+
+    fn length(&self, count: &Dim) -> Built<usize> {
+        Building::length(self, count)
+    }
+
+    fn node(&mut self, id: NodeId) -> Built<()> {
+        Building::node(self, id)
+    }
+}
+
 impl Building<'_> {
-    /// Walks a range of nodes of the body of `inside`.
-    pub(super) fn run(&mut self, range: Range<u32>, inside: Option<BlockId>) -> Built<()> {
-        let mut at = range.start;
-        let mut done: Vec<BlockId> = Vec::new();
-        loop {
-            if let Some(block) = self.next_block(at, inside, &done) {
-                self.repeat(block)?;
-                done.push(block);
-                at = self.graph.block(block).nodes.end.max(at);
-            } else if at < range.end {
-                self.node(NodeId::new(at as usize))?;
-                at += 1;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    fn next_block(&self, at: u32, inside: Option<BlockId>, done: &[BlockId]) -> Option<BlockId> {
-        let ids = (0..self.graph.blocks.len() as u32).map(BlockId);
-        let mut found = ids.filter(|id| {
-            let block = self.graph.block(*id);
-            block.nodes.start == at && block.parent == inside && !done.contains(id)
-        });
-        found.next()
-    }
-
-    fn repeat(&mut self, id: BlockId) -> Built<()> {
-        let graph = self.graph;
-        let block = graph.block(id);
-        let collects =
-            |node: &NodeId| matches!(graph.node(*node).op, Op::Collect { block, .. } if block == id);
-        let collectors: Vec<NodeId> = graph.ids().filter(collects).collect();
-        collectors.iter().for_each(|node| drop(self.collected.insert(*node, Vec::new())));
-        for step in 0..self.length(&block.count)? {
-            self.step[id.index()] = step;
-            self.run(block.nodes.clone(), Some(id))?;
-            let ends: Vec<_> =
-                block.carried.iter().map(|own| (own.carry, self.known[own.next.index()].clone())).collect();
-            self.previous.extend(ends.into_iter().filter_map(|(carry, known)| Some((carry, known?))));
-            for node in &collectors {
-                let entry = self.known[graph.node(*node).operands[0].index()].clone();
-                self.collected.entry(*node).or_default().extend(entry);
-            }
-        }
-        Ok(())
-    }
-
     /// The value that a stream has at the start of a repetition.
     pub(super) fn carried(&mut self, carry: NodeId, block: BlockId) -> Built<Known> {
         let enter = self.graph.node(carry).operands[0];
-        match (self.step[block.index()], self.previous.get(&carry)) {
-            (1.., Some(previous)) => Ok(previous.clone()),
-            _ => self.known(enter),
-        }
+        self.unrolled.carried(carry, block).map_or_else(|| self.known(enter), Ok)
     }
 
     /// A parameter as it is declared.
     pub(super) fn bare(&self, param: ParamId) -> Built<Bare> {
         let declared = self.graph.param(param);
-        let mut repetition = SmallVec::new();
-        let mut at = self.graph.block_of(declared.scope);
-        while let Some(id) = at {
-            let block = self.graph.block(id);
-            if !block.shared {
-                repetition.push(self.step[id.index()]);
-            }
-            at = block.parent;
-        }
+        let repetition = self.unrolled.repetition_of(self.graph, param);
         let lengths = self.lengths(&declared.shape)?;
         let own = lengths.into_iter().zip(&declared.shape).enumerate();
         let axes = own.map(|(at, (length, dim))| (at, length, !dim.is_finite())).collect();
@@ -88,7 +50,7 @@ impl Building<'_> {
 
     /// What every repetition gives, along a new axis of positions.
     pub(super) fn stacked(&mut self, id: NodeId, axis: usize) -> Built<Value> {
-        let entries = self.collected.get(&id).cloned().unwrap_or_default();
+        let entries = self.unrolled.collected.get(&id).cloned().unwrap_or_default();
         let count = entries.len();
         let mut terms = Vec::new();
         let mut axes: Vec<Axis> = Vec::new();

@@ -66,60 +66,30 @@ impl Run<'_> {
 
     fn grid_gram(&self, rows: &[f64], columns: &[f64], inner: usize, scale: f64, out: &mut Buffer) {
         let (height, width) = (self.tile.rows.len(), self.tile.columns.len());
-        let (left, right, pairs) = (out.left, out.right, out.pairs);
-        let transposed = |offset: usize, column: usize| Layout { offset, row: 1, column };
-        if out.tied {
+        let (left, right, pairs, tied) = (out.left, out.right, out.pairs, out.tied);
+        // Every product is the one below: which block of the result, which rows and which columns, by their places and distances.
+        let mut product =
+            |size: (usize, usize), to: (usize, usize), from: (usize, usize), with: (usize, usize)| {
+                let result = (&mut out.value[..], Layout { offset: to.0, row: to.1, column: 1 });
+                let rows = (rows, Layout { offset: from.0, row: from.1, column: 1 });
+                let columns = (columns, Layout { offset: with.0, row: 1, column: with.1 });
+                multiply((size.0, size.1, inner), result, rows, columns, scale, false);
+            };
+        if tied {
             for s in 0..left {
-                let to = Layout { offset: s * pairs, row: width, column: 1 };
-                let from = Layout { offset: s * inner, row: left * inner, column: 1 };
-                let with = transposed(s * inner, right * inner);
-                multiply(
-                    (height, width, inner),
-                    (&mut out.value, to),
-                    (rows, from),
-                    (columns, with),
-                    scale,
-                    false,
-                );
+                let with = (s * inner, right * inner);
+                product((height, width), (s * pairs, width), (s * inner, left * inner), with);
             }
-            return;
-        }
-        if left == 1 {
+        } else if left == 1 {
             for other in 0..right {
-                let to = Layout { offset: other * pairs, row: width, column: 1 };
-                let from = Layout { offset: 0, row: inner, column: 1 };
-                let with = transposed(other * inner, right * inner);
-                multiply(
-                    (height, width, inner),
-                    (&mut out.value, to),
-                    (rows, from),
-                    (columns, with),
-                    scale,
-                    false,
-                );
+                product((height, width), (other * pairs, width), (0, inner), (other * inner, right * inner));
             }
-            return;
-        }
-        if pairs == 1 {
-            let to = Layout { offset: 0, row: right, column: 1 };
-            let from = Layout { offset: 0, row: inner, column: 1 };
-            let with = transposed(0, inner);
-            multiply((left, right, inner), (&mut out.value, to), (rows, from), (columns, with), scale, false);
-            return;
-        }
-        for row in 0..height {
-            for other in 0..right {
-                let to = Layout { offset: other * pairs + row * width, row: right * pairs, column: 1 };
-                let from = Layout { offset: row * left * inner, row: inner, column: 1 };
-                let with = transposed(other * inner, right * inner);
-                multiply(
-                    (left, width, inner),
-                    (&mut out.value, to),
-                    (rows, from),
-                    (columns, with),
-                    scale,
-                    false,
-                );
+        } else if pairs == 1 {
+            product((left, right), (0, right), (0, inner), (0, inner));
+        } else {
+            for (row, other) in (0..height).flat_map(|row| (0..right).map(move |other| (row, other))) {
+                let to = (other * pairs + row * width, right * pairs);
+                product((left, width), to, (row * left * inner, inner), (other * inner, right * inner));
             }
         }
     }

@@ -26,11 +26,11 @@ impl Building<'_> {
             .node(id)
             .operands
             .iter()
-            .filter_map(|operand| self.known[operand.index()].clone())
+            .filter_map(|operand| self.unrolled.known[operand.index()].clone())
             .collect();
         let value = self.operation(id, &operands)?;
         self.trace(id, &value, before);
-        self.known[id.index()] = Some(value);
+        self.unrolled.known[id.index()] = Some(value);
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Building<'_> {
             Op::Lookup { axis, einsum } => self.lookup(*axis, einsum, operands),
             Op::Gate(gate) => self.gate(gate, &operands[0], id),
             Op::Carry(block) => {
-                let value = self.carried(id, *block, &operands[0]);
+                let value = self.unrolled.carried(id, *block).unwrap_or_else(|| operands[0].clone());
                 self.view(id, &value)
             }
             Op::Exit(_) => self.view(id, &operands[0]),
@@ -116,10 +116,10 @@ impl Building<'_> {
                 let at = if *at < 0 { length + at } else { *at };
                 self.pick(*axis, usize::try_from(at).unwrap_or(0), &operands[0])
             }
-            Op::Step { block, axis } => self.pick(*axis, self.step[block.index()], &operands[0]),
+            Op::Step { block, axis } => self.pick(*axis, self.unrolled.step[block.index()], &operands[0]),
             Op::Concat { axis } => self.concat(*axis, operands),
             Op::Collect { axis, .. } => {
-                let entries = self.collected.remove(&id).unwrap_or_default();
+                let entries = self.unrolled.collected.remove(&id).unwrap_or_default();
                 self.stack(*axis, &entries)
             }
             _ => self.view(id, &operands[0]),

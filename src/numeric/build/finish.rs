@@ -12,9 +12,10 @@ const MOST_OPERANDS: usize = 8;
 
 impl Building<'_> {
     pub(super) fn finish(mut self, loss: NodeId) -> Result<Program, BuildError> {
-        let value = self.known[loss.index()].clone().ok_or(BuildError::NoLoss)?;
+        let value = self.unrolled.known[loss.index()].clone().ok_or(BuildError::NoLoss)?;
         self.program.loss = if value.batched { value } else { self.for_every_example(&value)? };
-        let outputs = self.graph.outputs.iter().filter_map(|output| self.known[output.index()].clone());
+        let outputs =
+            self.graph.outputs.iter().filter_map(|output| self.unrolled.known[output.index()].clone());
         self.program.outputs = outputs.collect();
         let mut program = self.program;
         if self.purpose == Purpose::Training {

@@ -1,24 +1,12 @@
-//! Repetitions, one after another.
-
-use std::collections::HashMap;
-use std::ops::Range;
+//! How the graph is walked, repetition by repetition, and what is known of its uses beforehand.
 
 use smallvec::SmallVec;
 
 use super::{BuildError, Building};
-use crate::graph::{BlockId, Einsum, Graph, NodeId, Op, ParamId};
+use crate::dim::Dim;
+use crate::graph::unroll::{Unroll, Unrolled};
+use crate::graph::{Einsum, Graph, NodeId, Op, ParamId};
 use crate::numeric::program::{MatrixAxes, Value};
-
-/// The nodes that stack what every repetition of a block gives.
-pub(super) fn collectors(graph: &Graph) -> HashMap<BlockId, Vec<NodeId>> {
-    let mut found: HashMap<BlockId, Vec<NodeId>> = HashMap::new();
-    for id in graph.ids() {
-        if let Op::Collect { block, .. } = graph.node(id).op {
-            found.entry(block).or_default().push(id);
-        }
-    }
-    found
-}
 
 /// How many operations read each node. What is carried to the next repetition is read by its carry.
 pub(super) fn readers(graph: &Graph) -> Vec<usize> {
@@ -65,75 +53,23 @@ fn split_axes(einsum: &Einsum, operand: usize) -> MatrixAxes {
     axes
 }
 
-impl Building<'_> {
-    /// Walks a range of nodes of the body of `inside`.
-    pub(super) fn run(&mut self, range: Range<u32>, inside: Option<BlockId>) -> Result<(), BuildError> {
-        let mut at = range.start;
-        let mut done: Vec<BlockId> = Vec::new();
-        loop {
-            if let Some(block) = self.next_block(at, inside, &done) {
-                self.repeat(block)?;
-                done.push(block);
-                at = self.graph.block(block).nodes.end.max(at);
-            } else if at < range.end {
-                self.node(NodeId::new(at as usize))?;
-                at += 1;
-            } else {
-                return Ok(());
-            }
-        }
+impl<'a> Unroll<'a> for Building<'a> {
+    type Value = Value;
+    type Error = BuildError;
+
+    fn graph(&self) -> &'a Graph {
+        self.graph
     }
 
-    /// The block that begins at a place of the body of `inside`.
-    fn next_block(&self, at: u32, inside: Option<BlockId>, done: &[BlockId]) -> Option<BlockId> {
-        let ids = (0..self.graph.blocks.len() as u32).map(BlockId);
-        let mut found = ids.filter(|id| {
-            let block = self.graph.block(*id);
-            block.nodes.start == at && block.parent == inside && !done.contains(id)
-        });
-        found.next()
+    fn state(&mut self) -> &mut Unrolled<Value> {
+        &mut self.unrolled
     }
 
-    fn repeat(&mut self, id: BlockId) -> Result<(), BuildError> {
-        let graph = self.graph;
-        let block = graph.block(id);
-        let collectors = self.collectors.get(&id).cloned().unwrap_or_default();
-        collectors.iter().for_each(|node| drop(self.collected.insert(*node, Vec::new())));
-        for step in 0..self.length(&block.count)? {
-            self.step[id.index()] = step;
-            self.run(block.nodes.clone(), Some(id))?;
-            let ends =
-                block.carried.iter().map(|carried| (carried.carry, self.known[carried.next.index()].clone()));
-            let ends: Vec<_> = ends.collect();
-            self.previous.extend(ends.into_iter().filter_map(|(carry, value)| Some((carry, value?))));
-            for node in &collectors {
-                let entry = self.known[graph.node(*node).operands[0].index()].clone();
-                self.collected.entry(*node).or_default().extend(entry);
-            }
-        }
-        Ok(())
+    fn length(&self, count: &Dim) -> Result<usize, BuildError> {
+        Building::length(self, count)
     }
 
-    /// The value that a stream has at the start of a repetition.
-    pub(super) fn carried(&self, carry: NodeId, block: BlockId, enter: &Value) -> Value {
-        match self.step[block.index()] {
-            0 => enter.clone(),
-            _ => self.previous.get(&carry).unwrap_or(enter).clone(),
-        }
-    }
-
-    /// The numbers of the repetitions that a parameter belongs to: those of the blocks around it that have weights of their own.
-    pub(super) fn repetition_of(&self, param: ParamId) -> SmallVec<[usize; 2]> {
-        let mut numbers = SmallVec::new();
-        let mut at = self.graph.block_of(self.graph.param(param).scope);
-        while let Some(id) = at {
-            let block = self.graph.block(id);
-            if !block.shared {
-                numbers.push(self.step[id.index()]);
-            }
-            at = block.parent;
-        }
-        numbers.reverse();
-        numbers
+    fn node(&mut self, id: NodeId) -> Result<(), BuildError> {
+        Building::node(self, id)
     }
 }

@@ -93,6 +93,17 @@ impl Arrays {
         Ok(Arrays(Arc::new(Own { name, arrays, examples, table })))
     }
 
+    /// The examples as rows of numbers: all columns from left to right.
+    pub fn rows(&self) -> impl Iterator<Item = Vec<f64>> + '_ {
+        let entries = |array: &Array, example: usize| {
+            let width = array.width();
+            array.entries[example * width..(example + 1) * width].iter().map(|own| f64::from(*own)).collect()
+        };
+        (0..self.0.examples).map(move |example| {
+            self.0.arrays.iter().flat_map(|array| -> Vec<f64> { entries(array, example) }).collect()
+        })
+    }
+
     fn named(&self, name: &str) -> Option<usize> {
         self.0.arrays.iter().position(|array| array.name == name)
     }

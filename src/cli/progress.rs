@@ -1,0 +1,59 @@
+//! How far long work is: a bar on standard error, the time, and Ctrl-C.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar with a clock, which an interrupt can stop.
+pub struct Meter {
+    started: Instant,
+    /// The bar.
+    pub bar: ProgressBar,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Meter {
+    /// Shows a bar of this length and look where somebody sees it.
+    pub fn new(length: u64, template: &str, quiet: bool) -> Meter {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        Meter { started: Instant::now(), bar, stopped: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Lets an interrupt ask for an end, and a second one end the program.
+    pub fn interruptible(self) -> Meter {
+        let flag = Arc::clone(&self.stopped);
+        // A second handler in one process is refused; then an interrupt ends the program as usual.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        });
+        self
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Takes the bar away; the seconds since the start.
+    pub fn end(&self) -> f64 {
+        self.bar.finish_and_clear();
+        self.seconds()
+    }
+
+    /// Asks for an end.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether an end was asked for.
+    pub fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
