@@ -128,20 +128,54 @@ impl Case {
 }
 
 impl Case {
-    /// Where the forward pass spends its time, by kind of instruction.
+    /// Where a step without its optimizer spends its time, by kind of instruction.
     fn kinds(&mut self) {
+        let (forward, backward) = (self.forward(), self.backward());
         let program = Arc::clone(&self.trainer.machine.program);
-        let mut spent: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        let mut spent: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
         for (at, instruction) in program.instructions.iter().enumerate().filter(|(_, own)| !own.once) {
+            let own = spent.entry(kind(&instruction.kernel)).or_default();
+            *own = (own.0 + 1, own.1 + forward[at], own.2 + backward[at]);
+        }
+        for (kind, (count, forward, backward)) in spent {
+            println!(
+                "    {kind:<24}{count:>4} instructions{:>10.3} ms forward{:>10.3} ms backward",
+                1e3 * forward,
+                1e3 * backward
+            );
+        }
+    }
+
+    /// Seconds of every instruction forward.
+    fn forward(&mut self) -> Vec<f64> {
+        let program = Arc::clone(&self.trainer.machine.program);
+        let each = program.instructions.iter().enumerate();
+        each.map(|(at, instruction)| {
             let mut out = vec![0.0; program.lengths[instruction.output]];
             let mut work = || self.trainer.machine.evaluate_with(at, &mut [], &mut out);
-            let seconds = (0..20).map(|_| seconds(&mut work)).fold(f64::INFINITY, f64::min);
-            let own = spent.entry(kind(&instruction.kernel)).or_default();
-            *own = (own.0 + 1, own.1 + seconds);
+            (0..20).map(|_| seconds(&mut work)).fold(f64::INFINITY, f64::min)
+        })
+        .collect()
+    }
+
+    /// Seconds of every instruction backward: from when the pass reaches it to when it reaches the next.
+    fn backward(&mut self) -> Vec<f64> {
+        let program = Arc::clone(&self.trainer.machine.program);
+        let mut best = vec![f64::INFINITY; program.instructions.len()];
+        let seed = vec![1e-3; program.lengths[program.loss.slot]];
+        for _ in 0..20 {
+            let mut last: Option<(usize, Instant)> = None;
+            let mut reach = |at: Option<usize>| {
+                let now = Instant::now();
+                if let Some((before, since)) = last {
+                    best[before] = best[before].min((now - since).as_secs_f64());
+                }
+                last = at.map(|at| (at, Instant::now()));
+            };
+            self.trainer.machine.backward_from(&seed, &mut |reached| reach(Some(reached.at)));
+            reach(None);
         }
-        for (kind, (count, seconds)) in spent {
-            println!("    {kind:<24}{count:>4} instructions{:>10.3} ms", 1e3 * seconds);
-        }
+        best.into_iter().map(|seconds| if seconds.is_finite() { seconds } else { 0.0 }).collect()
     }
 }
 
@@ -195,9 +229,9 @@ fn main() {
         }
     }
     if wanted("kinds") {
-        println!("forward pass of gpt2, n = 256, batch 16:");
+        println!("passes of gpt2, n = 256, batch 16:");
         Case::new(&spec("gpt2.mup", &TRANSFORMER), &[256, 2], 16).kinds();
-        println!("forward pass of mlp, n = 512, batch 64:");
+        println!("passes of mlp, n = 512, batch 64:");
         Case::new(&spec("mlp.mup", &PERCEPTRON), &[512], 64).kinds();
     }
     if wanted("depth") {

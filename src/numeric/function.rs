@@ -22,7 +22,7 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
                 x
             }
         }
-        Func::Gelu => T::of(0.5) * x * (one + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).error_function()),
+        Func::Gelu => x * normal(x).0,
         Func::Silu => x * x.logistic(),
         Func::Elu => {
             if x < zero {
@@ -33,7 +33,7 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
         }
         Func::Softplus => softplus(x),
         Func::Tanh => x.hyperbolic_tangent(),
-        Func::Erf => x.error_function(),
+        Func::Erf => x.error_function((-x * x).exponential()),
         Func::Sigmoid => x.logistic(),
         Func::Sin => x.sin(),
         Func::Cos => x.cos(),
@@ -44,6 +44,15 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
         Func::Recip => one / x,
         Func::Abs => x.abs(),
     }
+}
+
+/// The probability that a normal variable is below x, and its density there.
+#[inline(always)]
+fn normal<T: Real>(x: T) -> (T, T) {
+    let scaled = x * T::of(std::f64::consts::FRAC_1_SQRT_2);
+    let gaussian = (-scaled * scaled).exponential();
+    let below = T::of(0.5) * (T::one() + scaled.error_function(gaussian));
+    (below, T::of(0.398_942_280_401_432_7) * gaussian)
 }
 
 /// log(1 + e^x) without overflow.
@@ -73,8 +82,8 @@ pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
             }
         }
         Func::Gelu => {
-            let share = T::of(0.5) * (one + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).error_function());
-            share + x * x.normal_density()
+            let (below, density) = normal(x);
+            below + x * density
         }
         Func::Silu => {
             let gate = x.logistic();

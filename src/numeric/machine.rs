@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
 use super::data::Column;
+use super::pointwise::{Chain, Receiver};
 use super::program::{Input, Instruction, Kernel, Program, Slot, Value};
 use super::real::Real;
 use super::rows;
@@ -238,15 +239,15 @@ impl<T: Real> Machine<T> {
             let (plan, other) = (&product.backward[at], &operands[1 - at]);
             return plan.run(product.factor, gradient, other, into, !input.fresh, &mut self.scratch);
         }
+        let out = &self.values[instruction.output];
+        if let Kernel::Rows(along, length) = instruction.kernel {
+            return rows::backward(along, length, (&operands[0], out), gradient, into, input.fresh);
+        }
         if input.fresh {
             into.fill(T::zero());
         }
-        let out = &self.values[instruction.output];
         match &instruction.kernel {
             Kernel::Linear(linear) => linear.backward(at, gradient, into),
-            Kernel::Rows(along, length) => {
-                rows::backward(*along, *length, (&operands[0], out), gradient, into)
-            }
             Kernel::Lookup(lookup) => lookup.backward(&operands[1], gradient, into),
             Kernel::Largest(largest) => {
                 let taken = &mut self.scratch[..out.len()];
@@ -257,23 +258,21 @@ impl<T: Real> Machine<T> {
                 let pairs = into.iter_mut().zip(gradient).zip(kept(*keep, self.mask_seed, *mask));
                 pairs.for_each(|((into, gradient), kept)| *into += factor(kept) * *gradient);
             }
-            Kernel::Product(_) | Kernel::Chain(_) => {}
+            Kernel::Product(_) | Kernel::Chain(_) | Kernel::Rows(..) => {}
         }
     }
 
-    fn pull_chain(&mut self, chain: &super::pointwise::Chain, instruction: &Instruction, gradient: &[T]) {
+    fn pull_chain(&mut self, chain: &Chain, instruction: &Instruction, gradient: &[T]) {
         let mut taken: SmallVec<[Option<Vec<T>>; 8]> = SmallVec::new();
         for input in &instruction.inputs {
             taken.push(input.gradient.then(|| self.take_place(input.slot)));
         }
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
-        let mut into: SmallVec<[Option<&mut [T]>; 8]> = SmallVec::new();
+        let mut into: SmallVec<[Option<Receiver<'_, T>>; 8]> = SmallVec::new();
         for (input, place) in instruction.inputs.iter().zip(&mut taken) {
-            let mut own = place.as_mut().map(|place| &mut place[..self.program.lengths[input.slot]]);
-            if let Some(own) = own.as_mut().filter(|_| input.fresh) {
-                own.fill(T::zero());
-            }
-            into.push(own);
+            let length = self.program.lengths[input.slot];
+            let own = place.as_mut().map(|place| &mut place[..length]);
+            into.push(own.map(|entries| Receiver { entries, fresh: input.fresh }));
         }
         chain.backward(&slices(&operands), gradient, &mut into, &mut self.scratch);
         drop(into);

@@ -37,6 +37,11 @@ impl Lookup {
     pub fn backward<T: Real>(&self, numbers: &[T], gradient: &[T], into: &mut [T]) {
         let (length, [from, to, step]) = self.nest.inner();
         self.nest.each(|[start, at, number]| {
+            if (from, to, step) == (1, 1, 0) {
+                let row = at + self.place(numbers[number]);
+                let pairs = into[row..row + length].iter_mut().zip(&gradient[start..start + length]);
+                return pairs.for_each(|(into, own)| *into += *own);
+            }
             for i in 0..length {
                 let row = at + i * to + self.place(numbers[number + i * step]);
                 into[row] += gradient[start + i * from];

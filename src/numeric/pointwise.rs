@@ -58,6 +58,35 @@ pub struct Chain {
     pub links: SmallVec<[Link; 4]>,
 }
 
+/// Where the gradient of an operand goes.
+#[derive(Debug)]
+pub struct Receiver<'a, T> {
+    /// One entry per entry of the operand.
+    pub entries: &'a mut [T],
+    /// Whether what stands there is of no use: it is replaced, not added to.
+    pub fresh: bool,
+}
+
+impl<T: Real> Receiver<'_, T> {
+    /// A receiver of as many entries as there are gets each once, and can be written over; others are zeroed, to be added to.
+    fn prepare(&mut self, entries: usize) {
+        if self.fresh && self.entries.len() != entries {
+            self.entries.fill(T::zero());
+            self.fresh = false;
+        }
+    }
+
+    /// The gradients of neighbours.
+    #[inline(always)]
+    fn take(&mut self, start: usize, numbers: &[T]) {
+        let own = &mut self.entries[start..start + numbers.len()];
+        match self.fresh {
+            true => own.copy_from_slice(numbers),
+            false => own.iter_mut().zip(numbers).for_each(|(own, number)| *own += *number),
+        }
+    }
+}
+
 impl Link {
     /// The operand that it reads besides what comes along the chain.
     pub fn operand(&self) -> Option<usize> {
@@ -99,12 +128,12 @@ impl Chain {
         }
     }
 
-    /// The gradients of the operands: `into[i]` is where operand i's is added to; none if nobody wants it.
+    /// The gradients of the operands: `into[i]` receives operand i's; none if nobody wants it.
     pub fn backward<T: Real>(
         &self,
         operands: &[&[T]],
         gradient: &[T],
-        into: &mut [Option<&mut [T]>],
+        into: &mut [Option<Receiver<'_, T>>],
         scratch: &mut [T],
     ) {
         pulp::Arch::new().dispatch(Backward { chain: self, operands, gradient, into, scratch });
@@ -115,9 +144,10 @@ impl Chain {
         &self,
         operands: &[&[T]],
         gradient: &[T],
-        into: &mut [Option<&mut [T]>],
+        into: &mut [Option<Receiver<'_, T>>],
         scratch: &mut [T],
     ) {
+        into.iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
         let (between, rest) = scratch.split_at_mut(self.links.len() * TILE);
         let (flowing, loaded) = rest.split_at_mut(TILE);
         for (tile, gradient) in gradient.chunks(TILE).enumerate() {
@@ -130,9 +160,7 @@ impl Chain {
                 pull(link, operands, (start, before), flow, into, loaded);
             }
             if let Some(first) = &mut into[0] {
-                for (into, flow) in first[start..start + size].iter_mut().zip(&*flow) {
-                    *into += *flow;
-                }
+                first.take(start, flow);
             }
         }
     }
@@ -183,7 +211,7 @@ struct Backward<'a, 'i, T> {
     chain: &'a Chain,
     operands: &'a [&'a [T]],
     gradient: &'a [T],
-    into: &'a mut [Option<&'i mut [T]>],
+    into: &'a mut [Option<Receiver<'i, T>>],
     scratch: &'a mut [T],
 }
 
@@ -229,7 +257,7 @@ fn pull<T: Real>(
     operands: &[&[T]],
     (start, before): (usize, &[T]),
     flow: &mut [T],
-    into: &mut [Option<&mut [T]>],
+    into: &mut [Option<Receiver<'_, T>>],
     loaded: &mut [T],
 ) {
     match *link {
@@ -306,19 +334,15 @@ fn run_at(access: Access, place: usize) -> (usize, usize) {
 
 /// Adds a tile to the entries it belongs to.
 #[inline(always)]
-fn spread<T: Real>(into: &mut [T], access: Access, start: usize, tile: &[T]) {
+fn spread<T: Real>(into: &mut Receiver<'_, T>, access: Access, start: usize, tile: &[T]) {
     let mut done = 0;
     while done < tile.len() {
         let (at, run) = run_at(access, start + done);
         let run = run.min(tile.len() - done);
         let from = &tile[done..done + run];
         match access.every {
-            1 => {
-                for (into, own) in into[at..at + run].iter_mut().zip(from) {
-                    *into += *own;
-                }
-            }
-            _ => into[at] += total(from),
+            1 => into.take(at, from),
+            _ => into.entries[at] += total(from),
         }
         done += run;
     }

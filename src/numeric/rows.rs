@@ -2,7 +2,7 @@
 
 use pulp::NullaryFnOnce;
 
-use super::linear::{dot, squares_about, total};
+use super::linear::{STRANDS, dot, squares_about, total};
 use super::real::Real;
 
 /// Added to the mean square before its root is taken, so that rows of zeros stay zero. Far smaller than the 1e-5 of common
@@ -62,6 +62,7 @@ struct Backward<'a, T> {
     out: &'a [T],
     gradient: &'a [T],
     into: &'a mut [T],
+    fresh: bool,
 }
 
 impl<T: Real> NullaryFnOnce for Backward<'_, T> {
@@ -72,7 +73,7 @@ impl<T: Real> NullaryFnOnce for Backward<'_, T> {
         let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact(self.length));
         let gradients = self.gradient.chunks_exact(self.length).zip(self.into.chunks_exact_mut(self.length));
         for ((x, y), (dy, dx)) in rows.zip(gradients) {
-            backward_row(self.along, x, y, dy, dx);
+            backward_row(self.along, (x, y), dy, dx, self.fresh);
         }
     }
 }
@@ -123,47 +124,49 @@ fn forward_row<T: Real>(along: Along, row: usize, x: &[T], y: &mut [T]) {
     }
 }
 
-/// The gradients of all rows, added to `into`.
+/// The gradients of all rows, added to `into`, or put there if it is `fresh`.
 pub fn backward<T: Real>(
     along: Along,
     length: usize,
     (input, out): (&[T], &[T]),
     gradient: &[T],
     into: &mut [T],
+    fresh: bool,
 ) {
-    pulp::Arch::new().dispatch(Backward { along, length, input, out, gradient, into });
+    pulp::Arch::new().dispatch(Backward { along, length, input, out, gradient, into, fresh });
+}
+
+/// Adds to entries, or puts numbers there.
+#[inline(always)]
+fn give<T: Real>(into: &mut [T], fresh: bool, numbers: impl Iterator<Item = T>) {
+    match fresh {
+        true => into.iter_mut().zip(numbers).for_each(|(into, number)| *into = number),
+        false => into.iter_mut().zip(numbers).for_each(|(into, number)| *into += number),
+    }
 }
 
 #[inline(always)]
-fn backward_row<T: Real>(along: Along, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
+fn backward_row<T: Real>(along: Along, (x, y): (&[T], &[T]), dy: &[T], dx: &mut [T], fresh: bool) {
+    let pairs = y.iter().zip(dy);
     match along {
         Along::Softmax => {
             let common = dot(dy, y);
-            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx += *y * (*dy - common);
-            }
+            give(dx, fresh, pairs.map(|(y, dy)| *y * (*dy - common)));
         }
         Along::LogSoftmax => {
             let sum = total(dy);
-            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx += *dy - y.exponential() * sum;
-            }
+            give(dx, fresh, pairs.map(|(y, dy)| *dy - y.exponential() * sum));
         }
         Along::Standardize | Along::Rms => {
             let (_, scale) = moments(along, x);
             let count = T::of(x.len() as f64);
             let mean = if along == Along::Rms { T::zero() } else { total(dy) / count };
             let shared = dot(dy, y) / count;
-            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx += scale * (*dy - mean - *y * shared);
-            }
+            give(dx, fresh, pairs.map(|(y, dy)| scale * (*dy - mean - *y * shared)));
         }
         Along::TopK(_) | Along::Causal { .. } => {
-            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                if *y != T::neg_infinity() {
-                    *dx += *dy;
-                }
-            }
+            let kept = |y: T| y != T::neg_infinity();
+            give(dx, fresh, pairs.map(|(y, dy)| if kept(*y) { *dy } else { T::zero() }));
         }
     }
 }
@@ -177,25 +180,23 @@ fn moments<T: Real>(along: Along, x: &[T]) -> (T, T) {
     (mean, T::one() / (square + T::of(SMALLEST)).sqrt())
 }
 
-/// The largest entry, in sixteen strands.
+/// The largest entry, in strands.
 #[inline(always)]
 fn largest<T: Real>(x: &[T]) -> T {
-    const STRANDS: usize = 16;
+    let larger = |a: T, b: T| if b > a { b } else { a };
     let mut strands = [T::neg_infinity(); STRANDS];
     let chunks = x.chunks_exact(STRANDS);
-    let mut most = T::neg_infinity();
-    for x in chunks.remainder() {
-        most = if *x > most { *x } else { most };
-    }
+    let rest = chunks.remainder().iter().fold(T::neg_infinity(), |most, x| larger(most, *x));
     for chunk in chunks {
-        for (strand, x) in strands.iter_mut().zip(chunk) {
-            *strand = if *x > *strand { *x } else { *strand };
-        }
+        strands.iter_mut().zip(chunk).for_each(|(strand, x)| *strand = larger(*strand, *x));
     }
-    for x in strands {
-        most = if x > most { x } else { most };
+    let mut half = STRANDS / 2;
+    while half > 0 {
+        let (left, right) = strands.split_at_mut(half);
+        left.iter_mut().zip(right).for_each(|(left, right)| *left = larger(*left, *right));
+        half /= 2;
     }
-    most
+    larger(strands[0], rest)
 }
 
 /// The entry that `count - 1` others are not smaller than.

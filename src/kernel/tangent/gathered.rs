@@ -11,6 +11,7 @@ use super::uses::{Place, Use};
 use crate::numeric::machine::Reached;
 use crate::numeric::matrix::{Layout, multiply};
 use crate::numeric::nest::Nest;
+use crate::numeric::pointwise::Receiver;
 use crate::numeric::program::{Kernel, Outer, Program};
 use crate::numeric::real::Real;
 
@@ -119,8 +120,9 @@ impl<T: Real> Gathered<T> {
                 })
                 .collect();
             let start = (example * entries + entry) * length;
-            let mut row = Some(&mut block.numbers[start..start + length]);
-            let mut into: SmallVec<[Option<&mut [T]>; 8]> = SmallVec::new();
+            let entries = &mut block.numbers[start..start + length];
+            let mut row = Some(Receiver { entries, fresh: false });
+            let mut into: SmallVec<[Option<Receiver<'_, T>>; 8]> = SmallVec::new();
             (0..instruction.inputs.len())
                 .for_each(|at| into.push(if at == operand { row.take() } else { None }));
             chain.backward(&operands, &reached.gradient[part(reached.gradient)], &mut into, &mut scratch);
