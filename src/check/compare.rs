@@ -1,7 +1,10 @@
 //! Predictions beside measurements: the findings of a check.
 
+mod reconsider;
+
 use std::cell::OnceCell;
 
+use self::reconsider::Measurement;
 use super::record::{Alignment, Finding, Overall, Point, Predicted, Quantity, Record, Run, Verdict};
 use super::request::{Prepare, Prepared, Request};
 use super::runs::Measured;
@@ -18,7 +21,7 @@ use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::analysis::analyze;
 use crate::size::change::Alignment as Convention;
-use crate::size::realized::reason::{Excuses, Subject, excuses};
+use crate::size::realized::reason::Excuses;
 use crate::size::realized::{Moment as Predictions, Realized, Regime, realize};
 
 /// A change below this share of the tensor itself is rounding.
@@ -183,27 +186,8 @@ impl Comparison<'_, '_> {
             None => Vec::new(),
         };
         let predicted = self.predicted(size);
-        let mut judged = judge(&predicted, &series, &floors);
-        let early = self.predicted(small);
-        if judged.verdict == Verdict::Below && judge(&early, &series, &floors).verdict == Verdict::Agrees {
-            judged.verdict = Verdict::Agrees;
-            judged.reason = Some(format!(
-                "as for small steps, {}; a larger rate adds the predicted power",
-                in_words(&early)
-            ));
-        }
-        if self.is_rounding(order, quantity) && judged.verdict != Verdict::Agrees {
-            judged.verdict = Verdict::Unmeasured;
-            judged.reason = Some("moved by what rounding leaves of a gradient that is zero".to_string());
-        }
-        if judged.verdict == Verdict::Above && quantity.is_backward() && self.logits_explode() {
-            judged.verdict = Verdict::Unmeasured;
-            judged.reason =
-                Some("explosion: the logits grow from the start, until the loss is saturated".to_string());
-        }
-        if judged.verdict == Verdict::Below {
-            judged.reason = self.excuse(order, quantity, step).or(judged.reason);
-        }
+        let measured = Measurement { order, quantity, step, series: &series, floors: &floors };
+        let judged = self.reconsidered(measured, &predicted, &self.predicted(small));
         Finding {
             subject: subject.to_string(),
             order,
@@ -215,53 +199,6 @@ impl Comparison<'_, '_> {
             verdict: judged.verdict,
             reason: judged.reason,
         }
-    }
-
-    /// Whether the logits are larger than Θ(1) at initialization: gradients start from a loss that counts on logits of Θ(1).
-    fn logits_explode(&self) -> bool {
-        let outputs = self.calculus.graph().outputs.iter();
-        outputs.map(|output| &self.realized.initial[output.index()]).any(|size| *size > Size::one())
-    }
-
-    /// Whether a parameter moves by a gradient that is zero but for rounding, or this is what such a move does.
-    fn is_rounding(&self, order: usize, quantity: Quantity) -> bool {
-        let id = NodeId::new(order);
-        match quantity {
-            Quantity::EntryChange => {
-                self.calculus.graph().as_param(id).is_some_and(|param| self.is_unfelt(param))
-            }
-            Quantity::Update => {
-                let mut sites = self.calculus.shaped.sites.iter().filter(|site| site.node == id).peekable();
-                sites.peek().is_some() && sites.all(|site| self.is_unfelt(site.param))
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the gradient of a parameter is zero or rounding at every moment of every run, and not always zero.
-    fn is_unfelt(&self, param: ParamId) -> bool {
-        let of = |sizes: &[Option<f64>]| sizes.get(param.index()).copied().flatten();
-        let pair = |moment: &Moment| of(&moment.entry_gradient).zip(of(&moment.entry_summands));
-        let moments = || self.runs.iter().flat_map(|run| &run.moments).filter_map(|(_, own)| pair(own));
-        let mut some = moments().filter(|(gradient, _)| *gradient > 0.0);
-        some.next().is_some() && moments().all(|(gradient, summands)| gradient <= ROUNDING * summands)
-    }
-
-    /// Why a bound is not attained, where the calculus knows.
-    fn excuse(&self, order: usize, quantity: Quantity, step: usize) -> Option<String> {
-        let id = NodeId::new(order);
-        let subject = match quantity {
-            Quantity::Value => Subject::Initial(id),
-            Quantity::Gradient => Subject::Fresh(id),
-            Quantity::Change => Subject::Change(id),
-            Quantity::GradientChange => Subject::GradientChange(id),
-            Quantity::Update => Subject::Update(id),
-            Quantity::Propagation => Subject::Propagation(id),
-            Quantity::EntryChange => Subject::Moved(self.calculus.graph().as_param(id)?),
-            Quantity::Entries | Quantity::Epsilon => return None,
-        };
-        let reason = self.excuses.get_or_init(|| excuses(self.calculus, self.realized)).of(subject, step)?;
-        Some(format!("{}: {reason}", reason.name()))
     }
 
     /// The predictions for a step: the one, and the one for small steps.
@@ -467,13 +404,5 @@ impl Comparison<'_, '_> {
         let labelled = einsum.inputs[operand].iter().zip(&graph.node(source).shape);
         let summed = labelled.filter(|(label, _)| !einsum.output.contains(label));
         summed.filter_map(|(_, dim)| dim.at(values)).map(float).product()
-    }
-}
-
-fn in_words(predicted: &Predicted) -> String {
-    match predicted {
-        Predicted::Zero => "zero".to_string(),
-        Predicted::Power { exponent, .. } => format!("power {exponent}"),
-        Predicted::Beyond => "beyond every power".to_string(),
     }
 }

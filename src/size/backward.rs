@@ -223,16 +223,7 @@ impl Backward<'_, '_> {
         let relative = |to: &Size| change.div(to).min(Size::one());
         let turn = |size: Size| (Quantity::Turn(own), size);
         match &node.op {
-            Op::Contract { .. } => {
-                let Some(other) = (0..node.operands.len()).find(|other| *other != at) else { return };
-                if self.shaped.site_at(id, other).is_some_and(|site| self.is_random(site.param)) {
-                    return;
-                }
-                let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
-                let moved = motion.change(node.operands[other]);
-                let broadcast = self.broadcast(&self.lacks(id, at));
-                terms.term(Rule::TurnedBackward, &[factor, moved, broadcast, whole]);
-            }
+            Op::Contract { .. } => self.turned_factor(id, at, motion, whole, terms),
             Op::Map(func) => {
                 let many = self.shaped.infinite[own.index()] && !motion.first_order;
                 let slope = elementwise::slope_change(*func, &self.initial[own.index()], &change, many);
@@ -272,6 +263,23 @@ impl Backward<'_, '_> {
             | Op::Range
             | Op::RelativeBucket(_) => {}
         }
+    }
+
+    /// The other factor of a product has changed. Changes were made by gradients, with which their products line up; how much of them does, is what
+    /// finite widths may hide.
+    fn turned_factor(&self, id: NodeId, at: usize, motion: Motion, whole: Factor, terms: &mut impl Terms) {
+        let node = self.shaped.graph.node(id);
+        let Some(other) = (0..node.operands.len()).find(|other| *other != at) else { return };
+        if self.shaped.site_at(id, other).is_some_and(|site| self.is_random(site.param)) {
+            return;
+        }
+        let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
+        let moved = motion.change(node.operands[other]);
+        let lacks = self.lacks(id, at);
+        let any = (Quantity::RandomBroadcast, random(&lacks));
+        let most = (Quantity::Recoil(node.operands[at]), self.broadcast(&lacks).1);
+        terms.term(Rule::TurnedBackward, &[factor.clone(), moved.clone(), any, whole.clone()]);
+        terms.term(Rule::TurnedBackward, &[factor, moved, most, whole]);
     }
 
     fn contract(&self, id: NodeId, at: usize, of: [Factor; 2], steps: &[Size], terms: &mut impl Terms) {

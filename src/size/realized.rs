@@ -175,11 +175,13 @@ impl Run<'_, '_> {
         let shares = self.shares(last, &gradient);
         let changes = self.calculus.changes(&self.realized.abc, initial, &moved);
         let own = change::own(changes);
-        let so_far = self.realized.steps.get(done).map(|full| self.reading.joined(initial, &full.change));
+        let full = self.realized.steps.get(done);
+        let so_far = full.map(|full| self.reading.joined(initial, &full.change));
         let changes = Changes { own: &own, so_far: so_far.as_deref(), ..changes };
         let known = walk::Known {
             changes,
             reading: self.reading,
+            full: full.map(|full| &full.change[..]),
             sums: &self.calculus.sums,
             shares: &shares,
             gradient: &gradient,
@@ -192,6 +194,7 @@ impl Run<'_, '_> {
         let gradient_change = back::gradient_changes(back::Known {
             backward: self.moving(&change, &reached),
             reading: self.reading,
+            full: full.map(|full| &full.gradient_change[..]),
             echo: known.echo(&work),
             steps: &moved,
         });

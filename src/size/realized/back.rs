@@ -15,6 +15,8 @@ pub struct Known<'a, 'g> {
     pub backward: Backward<'a, 'g>,
     /// What is kept of a sum.
     pub reading: Reading,
+    /// G_t - G_0 of every node in the limit, once it is known.
+    pub full: Option<&'a [Size]>,
     /// The inner products of gradients and changes.
     pub echo: Echo<'a>,
     /// The changes of the parameters.
@@ -101,10 +103,11 @@ impl Adjoint for Pass<'_, '_> {
     type Value = Size;
 
     fn pull(&mut self, graph: &Graph, id: NodeId, at: usize, gradients: &[Size]) -> Size {
-        let Known { backward, steps, .. } = self.known;
+        let Known { backward, steps, reading, full, .. } = self.known;
         let motion = backward.motion.map(|motion| Motion { recoil: Some(self.recoil()), ..motion });
         let rules = Backward { motion, ..backward };
-        let pulled = self.known.reading.of(|terms| rules.rule(id, at, gradients, steps, terms));
+        let pulled =
+            reading.of_both(gradients, full, |gradients, terms| rules.rule(id, at, gradients, steps, terms));
         let work = self.work(graph, id, at, &pulled);
         let known = &mut self.work[graph.node(id).operands[at].index()];
         *known = std::mem::replace(known, Size::Zero).max(work);

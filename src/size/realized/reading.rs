@@ -22,7 +22,11 @@ pub enum Reading {
 impl Reading {
     /// What is kept of the terms that `rule` gives.
     pub fn of(self, rule: impl FnOnce(&mut Pool)) -> Size {
-        let mut pool = Pool { reading: self, terms: SmallVec::new() };
+        let lines_up = self == Reading::Largest;
+        self.kept(Pool { lines_up, terms: SmallVec::new() }, rule)
+    }
+
+    fn kept(self, mut pool: Pool, rule: impl FnOnce(&mut Pool)) -> Size {
         rule(&mut pool);
         let largest = pool.terms.iter().map(|(size, _)| size.clone()).fold(Size::Zero, Size::max);
         match self {
@@ -32,6 +36,19 @@ impl Reading {
                 let near = sizes.filter(|size| !size.is_zero() && is_near(size, &largest));
                 near.min().unwrap_or(largest)
             }
+        }
+    }
+
+    /// The same of sizes of which `full` are the ones in the limit: the smallest of several ways may also be near the largest one as they are there, all
+    /// that lines up counted.
+    pub fn of_both(self, sizes: &[Size], full: Option<&[Size]>, rule: impl Fn(&[Size], &mut Pool)) -> Size {
+        let read = self.of(|terms| rule(sizes, terms));
+        match full.filter(|_| self == Reading::Smallest) {
+            Some(full) => {
+                let pool = Pool { lines_up: true, terms: SmallVec::new() };
+                read.min(self.kept(pool, |terms| rule(full, terms)))
+            }
+            None => read,
         }
     }
 
@@ -54,7 +71,8 @@ pub fn is_near(low: &Size, high: &Size) -> bool {
 
 /// The terms of a sum.
 pub struct Pool {
-    reading: Reading,
+    /// Whether what lines up in the limit counts as lined up.
+    lines_up: bool,
     /// Sizes, and whether the term comes from a factor's change.
     terms: SmallVec<[(Size, bool); 4]>,
 }
@@ -68,8 +86,13 @@ impl Terms for Pool {
         // What lines up stands behind what does not; what a changed slope does before what it would have done anyway.
         let paired = self.terms.last().is_some_and(|(_, last)| lines_up || *last);
         if let Some((partner, _)) = if paired { self.terms.pop() } else { None } {
-            let (low, high) = if partner < size { (partner, size) } else { (size, partner) };
-            size = if self.reading != Reading::Largest && is_near(&low, &high) { low } else { high };
+            // What does not line up is there in any case; of two ways either may have the small coefficient.
+            let (low, high) = match partner < size {
+                true => (partner, size),
+                false if lines_up => (partner.clone(), partner),
+                false => (size, partner),
+            };
+            size = if !self.lines_up && is_near(&low, &high) { low } else { high };
         }
         self.terms.push((size, turned));
     }

@@ -158,21 +158,20 @@ impl Excuses<'_, '_> {
     /// Why something may be measured below what is predicted for a step (1, 2, ...; without meaning for what is measured at
     /// initialization), if anything is known.
     pub fn of(&self, subject: Subject, step: usize) -> Option<Reason> {
-        let (node, id) = match subject {
+        let node = match subject {
             Subject::Initial(id) => return self.tied[id.index()].then_some(Reason::Tied),
             Subject::Fresh(id) => {
                 let fresh = !self.realized.fresh[id.index()].is_zero();
                 return (fresh && self.alike[id.index()]).then_some(Reason::Symmetry);
             }
-            Subject::Moved(param) => (self.node_of(param), param.index()),
+            Subject::Moved(param) => self.node_of(param),
             Subject::Change(id)
             | Subject::GradientChange(id)
             | Subject::Update(id)
-            | Subject::Propagation(id) => (Some(id), id.index()),
+            | Subject::Propagation(id) => Some(id),
         };
         let at = step.checked_sub(1)?;
-        let (high, low) =
-            (pick(self.realized.steps.get(at)?, subject, id), pick(self.least.get(at)?, subject, id));
+        let (high, low) = (pick(self.realized.steps.get(at)?, subject), pick(self.least.get(at)?, subject));
         if node.is_some_and(|node| self.alike[node.index()]) {
             return Some(Reason::Symmetry);
         }
@@ -185,10 +184,18 @@ impl Excuses<'_, '_> {
             false if self.explodes[at] => Some(Reason::Explosion),
             false if node.is_some_and(|node| self.cancels(node)) => Some(Reason::Cancellation),
             false => {
-                let low = pick(self.smallest.get(at)?, subject, id).clone();
+                let low = pick(self.smallest.get(at)?, subject).clone();
                 (low < high).then_some(Reason::Branches { low, high })
             }
         }
+    }
+
+    /// The change of a gradient if no entry crosses a kink. With small steps the kink's power of the rate, a root, wins in the limit; at a rate that
+    /// is no limit the other, which may grow faster with the width, adds to it.
+    pub fn without_kinks(&self, subject: Subject, step: usize) -> Option<&Size> {
+        let at = step.checked_sub(1)?;
+        let is_change = matches!(subject, Subject::GradientChange(_));
+        self.least.get(at).filter(|_| is_change).map(|moment| pick(moment, subject))
     }
 
     /// Whether a gradient changes less in its least reading from the first step on, when no gradient has grown yet.
@@ -211,15 +218,14 @@ impl Excuses<'_, '_> {
     }
 }
 
-fn pick(moment: &Moment, subject: Subject, at: usize) -> &Size {
-    let table = match subject {
-        Subject::Initial(_) | Subject::Change(_) => &moment.change,
-        Subject::Fresh(_) | Subject::GradientChange(_) => &moment.gradient_change,
-        Subject::Update(_) => &moment.update,
-        Subject::Propagation(_) => &moment.propagation,
-        Subject::Moved(_) => &moment.moved,
-    };
-    &table[at]
+fn pick(moment: &Moment, subject: Subject) -> &Size {
+    match subject {
+        Subject::Initial(id) | Subject::Change(id) => &moment.change[id.index()],
+        Subject::Fresh(id) | Subject::GradientChange(id) => &moment.gradient_change[id.index()],
+        Subject::Update(id) => &moment.update[id.index()],
+        Subject::Propagation(id) => &moment.propagation[id.index()],
+        Subject::Moved(param) => &moment.moved[param.index()],
+    }
 }
 
 /// Per node: whether it depends on a sum that counts as aligned at initialization.

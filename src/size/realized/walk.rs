@@ -18,6 +18,8 @@ pub struct Known<'a, 'g> {
     pub changes: Changes<'a, 'g>,
     /// What is kept of a sum.
     pub reading: Reading,
+    /// D of every node in the limit, once it is known.
+    pub full: Option<&'a [Size]>,
     /// How every contraction sums at initialization.
     pub sums: &'a [Summation],
     /// The shares of inner products, by node and operand.
@@ -74,7 +76,8 @@ struct Walk<'a, 'g> {
 impl Walk<'_, '_> {
     fn rule(&self, id: NodeId, values: &[Size]) -> Size {
         let changes = self.known.with_echo(&self.work);
-        self.known.reading.of(|terms| changes.rule(id, values, terms))
+        let Known { reading, full, .. } = self.known;
+        reading.of_both(values, full, |values, terms| changes.rule(id, values, terms))
     }
 
     /// I of a node: what its operands bring along; of a parameter, what the optimizer does.
