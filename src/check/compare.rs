@@ -17,6 +17,7 @@ use crate::optimizer::Epsilon;
 use crate::parameterization::Parameterization;
 use crate::parameterization::verdict::classify;
 use crate::parameterization::verdict::tensors;
+use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::analysis::analyze;
@@ -361,40 +362,38 @@ impl Comparison<'_, '_> {
     /// How updates line up with what they act on, at the largest value.
     fn alignments(&self) -> Vec<Alignment> {
         let last = self.request.course.steps.iter().copied().max().unwrap_or(0);
-        let Some(network) = self.prepared.networks.last() else { return Vec::new() };
+        let sites = self.calculus.shaped.sites.iter();
+        sites.filter_map(|site| self.alignment(site, last)).collect()
+    }
+
+    /// How an update lines up with its input at the largest value, after some steps.
+    fn alignment(&self, site: &Site, step: usize) -> Option<Alignment> {
+        let network = self.prepared.networks.last().filter(|_| !site.fan_in.is_one())?;
         let place = self.prepared.networks.len() - 1;
-        let sites = self.calculus.shaped.sites.iter().filter(|site| !site.fan_in.is_one());
-        let row = |site: &crate::shape::Site| {
-            let length = self.fan_in(site.node, site.operand, &network.values);
-            let exponent = |run: &Measured| {
-                let (_, moment) = run.moments.iter().find(|(step, _)| *step == last)?;
-                let ratio = moment.alignment.get(site.node.index()).copied().flatten()?;
-                Some(ratio.ln() / length.ln())
-            };
-            let found: Vec<f64> =
-                self.runs.iter().filter(|run| run.place == place).filter_map(exponent).collect();
-            let mean = found.iter().sum::<f64>() / found.len() as f64;
-            let (low, high) = (
-                found.iter().copied().fold(f64::NAN, f64::min),
-                found.iter().copied().fold(f64::NAN, f64::max),
-            );
-            let (assumed, value) = match self.calculus.convention.alignment {
-                Convention::Full => ("1", 1.0),
-                Convention::None => ("1/2", 0.5),
-            };
-            let site = self.calculus.graph().param(site.param).path.clone();
-            let alignment = Alignment {
-                site,
-                step: last,
-                measured: mean,
-                low,
-                high,
-                assumed: assumed.to_string(),
-                value,
-            };
-            (!found.is_empty() && length > 1.0).then_some(alignment)
+        let length = self.fan_in(site.node, site.operand, &network.values);
+        let exponents = self.lined_up(site, place, step).map(|ratio| ratio.ln() / length.ln());
+        let found: Vec<f64> = exponents.collect();
+        let (assumed, value) = match self.calculus.convention.alignment {
+            Convention::Full => ("1", 1.0),
+            Convention::None => ("1/2", 0.5),
         };
-        sites.filter_map(row).collect()
+        (!found.is_empty() && length > 1.0).then(|| Alignment {
+            site: self.calculus.graph().param(site.param).path.clone(),
+            step,
+            measured: found.iter().sum::<f64>() / found.len() as f64,
+            low: found.iter().copied().fold(f64::NAN, f64::min),
+            high: found.iter().copied().fold(f64::NAN, f64::max),
+            assumed: assumed.to_string(),
+            value,
+        })
+    }
+
+    /// |dW x| / (|dW| |x|) of every run at a place.
+    fn lined_up(&self, site: &Site, place: usize, step: usize) -> impl Iterator<Item = f64> {
+        let runs = self.runs.iter().filter(move |run| run.place == place);
+        let moments = runs.filter_map(move |run| run.moments.iter().find(|(own, _)| *own == step));
+        let node = site.node.index();
+        moments.filter_map(move |(_, moment)| moment.alignment.get(node).copied().flatten())
     }
 
     fn fan_in(&self, node: NodeId, operand: usize, values: &[crate::rational::Rational]) -> f64 {

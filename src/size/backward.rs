@@ -265,8 +265,7 @@ impl Backward<'_, '_> {
         }
     }
 
-    /// The other factor of a product has changed. Changes were made by gradients, with which their products line up; how much of them does, is what
-    /// finite widths may hide.
+    /// The other factor of a product has changed.
     fn turned_factor(&self, id: NodeId, at: usize, motion: Motion, whole: Factor, terms: &mut impl Terms) {
         let node = self.shaped.graph.node(id);
         let Some(other) = (0..node.operands.len()).find(|other| *other != at) else { return };
@@ -275,11 +274,23 @@ impl Backward<'_, '_> {
         }
         let factor = (Quantity::Multiplier, multiplier(self.shaped.graph, self.abc, id));
         let moved = motion.change(node.operands[other]);
-        let lacks = self.lacks(id, at);
-        let any = (Quantity::RandomBroadcast, random(&lacks));
-        let most = (Quantity::Recoil(node.operands[at]), self.broadcast(&lacks).1);
-        terms.term(Rule::TurnedBackward, &[factor.clone(), moved.clone(), any, whole.clone()]);
-        terms.term(Rule::TurnedBackward, &[factor, moved, most, whole]);
+        let most = self.broadcast(&self.lacks(id, at)).1;
+        self.made_by((id, at), Rule::TurnedBackward, [factor, moved, whole], most, terms);
+    }
+
+    /// A gradient through a change that was made by gradients: as for any change, and what lines up with it, `most` times a term.
+    fn made_by(
+        &self,
+        (id, at): (NodeId, usize),
+        rule: Rule,
+        [factor, change, whole]: [Factor; 3],
+        most: Size,
+        terms: &mut impl Terms,
+    ) {
+        let any = (Quantity::RandomBroadcast, random(&self.lacks(id, at)).min(most.clone()));
+        let most = (Quantity::Recoil(self.shaped.graph.node(id).operands[at]), most);
+        terms.term(rule, &[factor.clone(), change.clone(), any, whole.clone()]);
+        terms.term(rule, &[factor, change, most, whole]);
     }
 
     fn contract(&self, id: NodeId, at: usize, of: [Factor; 2], steps: &[Size], terms: &mut impl Terms) {
@@ -297,9 +308,14 @@ impl Backward<'_, '_> {
                 let entry = (Quantity::Entry, self.initial[source.index()].clone());
                 let most = (Quantity::AlignedBack, aligned(&site.fan_out, &site.fan_in));
                 let step = (Quantity::Step, steps[site.param.index()].clone());
-                let change = [factor.clone(), step, self.convention.update(&lacks), whole];
-                self.lined_up((id, at), Rule::AlignedBackward, [factor, entry, g], most, terms);
-                terms.term(Rule::ChangeBackward, &change);
+                self.lined_up((id, at), Rule::AlignedBackward, [factor.clone(), entry, g], most, terms);
+                let sum = self.convention.update(&lacks);
+                match self.motion {
+                    None => terms.term(Rule::ChangeBackward, &[factor, step, sum, whole]),
+                    Some(_) => {
+                        self.made_by((id, at), Rule::ChangeBackward, [factor, step, whole], sum.1, terms)
+                    }
+                }
             }
             (When::Fresh, Some(_)) => {
                 terms.term(Rule::FreshBackward, &[factor, self.value(source), self.broadcast(&lacks), g]);

@@ -49,7 +49,8 @@ impl<'a> Comparison<'a, '_> {
             (judged.verdict, judged.reason) = (Verdict::Unmeasured, Some(doubt));
         }
         if judged.verdict == Verdict::Below {
-            judged.reason = self.excuse(measured).or(judged.reason);
+            let known = self.excuse(measured).or_else(|| self.out_of_line(measured));
+            judged.reason = known.or(judged.reason);
         }
         judged
     }
@@ -109,6 +110,28 @@ impl<'a> Comparison<'a, '_> {
     fn excuse(&self, measured: Measurement) -> Option<String> {
         let reason = self.excuses().of(self.subject(measured)?, measured.step)?;
         Some(format!("{}: {reason}", reason.name()))
+    }
+
+    /// Whether an update falls short because it lines up with its input ever less than assumed, by its own measurement from the first value to the last.
+    fn out_of_line(&self, measured: Measurement) -> Option<String> {
+        let id = NodeId::new(measured.order);
+        let mut sites = self.calculus.shaped.sites.iter();
+        let site = sites.find(|site| site.node == id && measured.quantity == Quantity::Update)?;
+        let assumed = self.alignment(site, measured.step)?;
+        let networks = &self.prepared.networks;
+        let logarithms = |place: usize| {
+            let length = self.fan_in(site.node, site.operand, &networks[place].values);
+            let ratios: Vec<f64> = self.lined_up(site, place, measured.step).map(f64::ln).collect();
+            (length.ln(), ratios.iter().sum::<f64>() / ratios.len() as f64)
+        };
+        let ((short, low), (long, high)) = (logarithms(0), logarithms(networks.len() - 1));
+        let power = (high - low) / (long - short);
+        (power < assumed.value - 0.1).then(|| {
+            format!(
+                "alignment: update and input line up by the fan-in to the power of {power:.2} over these widths, where {} is assumed",
+                assumed.assumed
+            )
+        })
     }
 
     /// The power of small steps that stands beside a kink's, if it is what may be seen instead.
