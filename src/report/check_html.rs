@@ -67,7 +67,7 @@ fn series(finding: &Finding) -> Series {
     let label =
         if label.chars().count() > 16 { label.chars().take(15).chain(['…']).collect() } else { label };
     let strong = finding.verdict == Verdict::Above;
-    Series { label, dashed: prediction(finding, &points), points, strong, mark: None }
+    Series { label, dashed: prediction(finding, &points), points, strong, ..Series::default() }
 }
 
 /// The predicted power through the middle of the measured points.

@@ -44,8 +44,11 @@ fn highest(record: &Record) -> f64 {
 }
 
 fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
-    let usable = curve.points.iter().filter_map(|point| Some((point, point.mean?)));
-    let points = usable.filter(|(_, mean)| *mean > 0.0 && *mean <= highest).map(|(point, mean)| {
+    let drawn = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0 && *mean <= highest);
+    let lost = curve.points.iter().filter(|point| drawn(point.mean).is_none());
+    let lost = lost.map(|point| point.log2.exp2());
+    let points = curve.points.iter().filter_map(|point| Some((point, drawn(point.mean)?)));
+    let points = points.map(|(point, mean)| {
         let seeds = || point.losses.iter().flatten().copied();
         Point {
             x: point.log2.exp2(),
@@ -60,6 +63,8 @@ fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
         dashed: Vec::new(),
         strong: false,
         mark: curve.optimum.as_ref().map(|own| (own.log2.exp2(), own.loss)),
+        interval: curve.optimum.as_ref().map(|own| (own.low.exp2(), own.high.exp2())),
+        lost: lost.collect(),
     }
 }
 
@@ -72,8 +77,9 @@ pub fn html(record: &Record) -> String {
     let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(
         "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
-         smallest to the largest seed, circles mark the best values. Where the circles stand above one another, the best value transfers; where they walk, it \
-         does not. Points where a run diverged, or was no better than at its start, are left out.</p>\n",
+         smallest to the largest seed, circles mark the best values. Below the curves every size has a row with its best value and the interval of it (95 %): \
+         where these stand above one another, the best value transfers; where they walk, it does not. Crosses in a row are values at which a run diverged, or \
+         was no better than at its start: they are not drawn above.</p>\n",
     );
     for (_, svg) in charts(record) {
         let _ = writeln!(out, "<figure>{svg}</figure>");
