@@ -74,6 +74,8 @@ const PER_ROW: usize = 2;
 
 /// The height of a row below the curves.
 const ROW: f64 = 9.0;
+/// What a letter of the title takes.
+const LETTER: f64 = 8.0;
 /// Ranges of fewer octaves have decimal ticks.
 const NARROW: f64 = 1.6;
 
@@ -112,12 +114,14 @@ impl Axis {
         let steps = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * 10f64.powf(power));
         let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
         let digits = (-step.log10().floor()).max(0.0) as usize;
-        // The lower end is positive: a range this narrow is far from 0 in its own steps.
-        let (first, last) = ((low / step).floor().max(1.0) as i64, (high / step).ceil() as i64);
+        let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
         let tick = |count: i64| ((count as f64 * step).log2(), format!("{:.digits$}", count as f64 * step));
-        let ticks: Vec<(f64, String)> = (first..=last.max(first + 1)).map(tick).collect();
-        let (from, to) = (ticks[0].0, ticks[ticks.len() - 1].0);
-        Axis { from, to, ticks }
+        let margin = 0.04 * (high / low).log2();
+        Axis {
+            from: low.log2() - margin,
+            to: high.log2() + margin,
+            ticks: (first..=last).map(tick).collect(),
+        }
     }
 
     fn new(values: impl Iterator<Item = f64>, most: usize) -> Axis {
@@ -173,7 +177,8 @@ impl Chart {
         let columns = self.panels.len().clamp(1, PER_ROW);
         let rows = self.panels.len().div_ceil(PER_ROW).max(1);
         let (cell, row) = (LEFT + WIDTH + LABELS, TOP + HEIGHT + strip + BOTTOM);
-        let (width, height) = (cell * columns as f64, 30.0 + row * rows as f64);
+        let title = LEFT + LETTER * self.title.chars().count() as f64;
+        let (width, height) = (title.max(cell * columns as f64), 30.0 + row * rows as f64);
         let mut out = String::new();
         let _ = write!(
             out,
@@ -203,6 +208,22 @@ impl Panel {
             false => 0.0,
         }
     }
+}
+
+/// Ascending heights moved apart by a line at least, down where there is room above `bottom`, else up.
+fn spread(heights: &[f64], bottom: f64) -> Vec<f64> {
+    let mut lowest = f64::NEG_INFINITY;
+    let mut moved: Vec<f64> = Vec::new();
+    for height in heights {
+        lowest = height.max(lowest + LINE);
+        moved.push(lowest);
+    }
+    let mut room = bottom;
+    for height in moved.iter_mut().rev() {
+        *height = height.min(room);
+        room = *height - LINE;
+    }
+    moved
 }
 
 /// Where a panel stands.
@@ -272,14 +293,13 @@ impl Frame<'_> {
             }
         }
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut lowest = f64::NEG_INFINITY;
-        for (y, label, colour) in labels {
-            lowest = y.max(lowest + LINE);
+        let heights = spread(&labels.iter().map(|label| label.0).collect::<Vec<_>>(), self.top + HEIGHT);
+        for ((_, label, colour), y) in labels.into_iter().zip(heights) {
             let _ = write!(
                 out,
                 "<text x=\"{}\" y=\"{:.1}\" font-size=\"11\" font-weight=\"bold\" fill=\"{colour}\">{}</text>",
                 self.left + WIDTH + 6.0,
-                lowest + 4.0,
+                y + 4.0,
                 escaped(label)
             );
         }
@@ -376,7 +396,7 @@ mod tests {
     fn narrow_ranges_have_decimal_ticks() {
         let axis = Axis::fine([2.46, 3.08].into_iter(), 6);
         let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
-        assert_eq!(labels, ["2.4", "2.6", "2.8", "3.0", "3.2"]);
+        assert_eq!(labels, ["2.6", "2.8", "3.0"]);
         assert!(axis.place(2.46) > 0.0 && axis.place(3.08) < 1.0);
         // One height is no range, and a wide one has powers of two.
         assert_eq!(Axis::fine([1.0].into_iter(), 6).ticks[0].1, "2⁰");
@@ -416,6 +436,7 @@ mod tests {
             svg[start..].split('"').next().unwrap().parse::<f64>().unwrap()
         };
         assert!((place("a") - place("b")).abs() >= LINE && (place("b") - place("c")).abs() >= LINE);
+        assert_eq!(spread(&[10.0, 10.0, 99.0, 100.0], 100.0), [10.0, 23.0, 87.0, 100.0]);
         assert!(svg.contains("&lt;same&gt;"));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::page::{self, Heading};
+use super::page::{self, Heading, Judged};
 use super::transfer_text::{cost, drift, heading, number, set_up, wider};
 use crate::transfer::record::{Curve, Record, Study, Verdict};
 
@@ -70,10 +70,15 @@ fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
 
 /// The page.
 pub fn html(record: &Record) -> String {
-    let failing = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
+    let any = |verdict: Verdict| record.studies.iter().any(|study| study.verdict == verdict);
+    let judged = match (any(Verdict::DoesNot), any(Verdict::Undecided)) {
+        (true, _) => Judged::Refuted,
+        (false, true) => Judged::Open,
+        (false, false) => Judged::Holds,
+    };
     let title = format!("Hyperparameter transfer: {}", record.network);
     let (verdicts, set_up) = (verdicts(record), set_up(record));
-    let (verdict, command) = (Some((!failing, verdicts.as_str())), &record.command);
+    let (verdict, command) = (Some((judged, verdicts.as_str())), &record.command);
     let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(
         "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
@@ -96,6 +101,14 @@ fn verdicts(record: &Record) -> String {
     record.studies.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
+/// Words between backticks as code.
+fn coded(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.to_string() })
+        .collect()
+}
+
 fn section(out: &mut String, record: &Record, study: &Study) {
     let predicted = match (&study.predicted, &study.unpredicted) {
         (Some(own), _) => format!("predicted {} per doubling", own.exponent),
@@ -104,6 +117,7 @@ fn section(out: &mut String, record: &Record, study: &Study) {
     };
     let advice =
         study.advice.as_ref().map(|own| format!(" What would decide it: {own}.")).unwrap_or_default();
+    let larger = wider(study).replacen("larger", "Larger", 1);
     let _ = write!(
         out,
         "<h2>{}</h2><p>{}: {}.{}</p><p>Drift per doubling, in octaves: {}; {}. {}.</p>\n\
@@ -111,10 +125,10 @@ fn section(out: &mut String, record: &Record, study: &Study) {
         escaped(&heading(study)),
         study.verdict.name(),
         escaped(&study.reason),
-        escaped(&advice),
+        coded(&escaped(&advice)),
         drift(study),
         escaped(&predicted),
-        wider(study),
+        larger,
         escaped(&record.symbol),
         study.knob
     );
