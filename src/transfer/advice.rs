@@ -39,7 +39,7 @@ pub fn advice(study: &Study, seeds: usize, halvings: u32, limits: Limits) -> Str
         (Some(same), _) => format!("about {} seeds (`--seeds`)", count(same)),
         (None, Some(finer)) => format!("{}: seeds alone do not", refined(finer)),
         (None, None) => format!(
-            "{}, out of reach: the drift lies at the margin itself; sizes farther apart (`--over`) tell more",
+            "{}, out of reach: the drift lies too near to the margin; sizes farther apart (`--over`) tell more",
             least(same, finer).map_or("more than any number of seeds".to_string(), |own| {
                 format!("about {} seeds", count(own))
             })

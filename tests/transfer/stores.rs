@@ -145,7 +145,7 @@ fn stores_of_other_sweeps_are_refused() {
     );
     assert!(
         other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"])
-            .contains("its spec is")
+            .contains("its spec (fingerprint) is")
     );
     assert!(
         other(&[&course[..], &["--data", "synthetic", "--set", "pixels=64"]].concat())
