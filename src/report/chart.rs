@@ -101,9 +101,11 @@ impl Axis {
     /// Decimal ticks where the range is too narrow for powers of two.
     fn fine(values: impl Iterator<Item = f64>, most: usize) -> Axis {
         let (low, high) = range(values);
-        match high - low {
-            octaves if octaves > 1e-9 && octaves < NARROW => Axis::decimal(low.exp2(), high.exp2(), most),
-            _ => Axis::powers(low, high, most),
+        // Numbers with many digits have no room at an axis.
+        let short = low.exp2() >= 0.01 && high.exp2() < 1e4 && high - low > 0.01;
+        match short && high - low < NARROW {
+            true => Axis::decimal(low.exp2(), high.exp2(), most),
+            false => Axis::powers(low, high, most),
         }
     }
 
@@ -398,7 +400,8 @@ mod tests {
         let labels: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
         assert_eq!(labels, ["2.6", "2.8", "3.0"]);
         assert!(axis.place(2.46) > 0.0 && axis.place(3.08) < 1.0);
-        // One height is no range, and a wide one has powers of two.
+        // One height is no range, small numbers have many digits, and a wide range has powers of two.
+        assert_eq!(Axis::fine([3e-9, 4e-9].into_iter(), 6).ticks[0].1, "2⁻²⁹");
         assert_eq!(Axis::fine([1.0].into_iter(), 6).ticks[0].1, "2⁰");
         assert_eq!(Axis::fine([1.0, 16.0].into_iter(), 6).ticks[4].1, "2⁴");
     }
