@@ -6,6 +6,7 @@
 //! sweep can be interrupted, resumed, and spread over machines ([`store`]). [`curve`] reads the optimum off a curve, [`study`] how it drifts and what
 //! it costs not to follow, [`verdict`] what that means; [`record`] is the result as plain data.
 
+pub mod advice;
 pub mod curve;
 pub mod fingerprint;
 pub mod knob;

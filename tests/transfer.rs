@@ -193,6 +193,31 @@ fn drifts_are_predicted() {
     assert_eq!(predict("specs/gpt2.mup", "n=16,32", "sp", "adam"), [Value::Null, Value::Null]);
 }
 
+/// Whatever stability bounds has a prediction, by the same rules; what has none says why.
+#[test]
+fn other_hyperparameters_are_predicted_or_said_not_to_be() {
+    let predict = |parameterization: &str, knob: &str| -> (Value, Value) {
+        let sweep = format!("{knob}=2^1..2^3");
+        let words = ["transfer", "tests/specs/attention-growing-heads.mup", "--data", "synthetic", "--over"];
+        let more = ["n=8,16", "-p", parameterization, "--steps", "2", "--seeds", "1", "--sweep", &sweep];
+        let end = ["--refine", "0", "--reach", "0", "--batch", "2", "-q", "-f", "json"];
+        let output = mupc(&[&words[..], &more, &end].concat()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}"));
+        let own = &record["studies"][0];
+        (own["predicted"]["exponent"].clone(), own["unpredicted"].clone())
+    };
+    for knob in ["init", "output", "attention"] {
+        assert_eq!(predict("mup", knob), (Value::from("0"), Value::Null), "{knob}");
+        let (exponent, why) = predict("sp", knob);
+        assert!(exponent.is_null() && why.as_str().unwrap().contains("unstable"), "{knob}: {why}");
+    }
+    for (knob, why) in [("decay", "bounds no weight decay"), ("batch", "a batch stays finite")] {
+        let (exponent, told) = predict("mup", knob);
+        assert!(exponent.is_null() && told.as_str().unwrap().contains(why), "{knob}: {told}");
+    }
+}
+
 /// Every hyperparameter is varied, and changes the result.
 #[test]
 fn every_hyperparameter_can_be_varied() {

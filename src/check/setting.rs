@@ -133,14 +133,27 @@ fn base_front(calculus: &Calculus, id: NodeId, base: &[Rational]) -> f64 {
 
 /// The user's factors: on logits and on products of activations.
 fn user_front(calculus: &Calculus, id: NodeId, base: &Base) -> f64 {
-    let node = calculus.graph().node(id);
-    let product = matches!(&node.op, Op::Contract { einsum, .. } if einsum.inputs.len() == 2);
-    let activations = node.operands.iter().all(|own| calculus.shaped.view_of[own.index()].is_none());
-    let site = (0..node.operands.len()).any(|operand| calculus.shaped.site_at(id, operand).is_some());
-    let output = calculus.is_tail[id.index()] && product && site;
-    let attention = product && activations && calculus.before_loss[id.index()] && is_random(calculus, id);
     let of = |chosen: bool, factor: f64| if chosen { factor } else { 1.0 };
-    of(output, base.output_multiplier) * of(attention, base.attention_multiplier)
+    of(is_output(calculus, id), base.output_multiplier)
+        * of(is_attention(calculus, id), base.attention_multiplier)
+}
+
+/// Whether the user's output multiplier stands in front of an operation: a weight's product that gives logits.
+pub fn is_output(calculus: &Calculus, id: NodeId) -> bool {
+    let node = calculus.graph().node(id);
+    let site = (0..node.operands.len()).any(|operand| calculus.shaped.site_at(id, operand).is_some());
+    calculus.is_tail[id.index()] && is_product(calculus, id) && site
+}
+
+/// Whether the user's attention multiplier stands in front of an operation: a product of two activations.
+pub fn is_attention(calculus: &Calculus, id: NodeId) -> bool {
+    let node = calculus.graph().node(id);
+    let activations = node.operands.iter().all(|own| calculus.shaped.view_of[own.index()].is_none());
+    is_product(calculus, id) && activations && calculus.before_loss[id.index()] && is_random(calculus, id)
+}
+
+fn is_product(calculus: &Calculus, id: NodeId) -> bool {
+    matches!(&calculus.graph().node(id).op, Op::Contract { einsum, .. } if einsum.inputs.len() == 2)
 }
 
 /// Whether a product sums terms of either sign: by its symmetries over a growing axis, or because a softmax turns it into shares.

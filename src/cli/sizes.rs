@@ -35,15 +35,26 @@ pub fn sizes(over: Option<&str>, graph: &Graph) -> Result<(usize, Vec<i64>), Fai
     };
     let form = || Failure::new(format!("--over: `{text}` is not of the form `n=64..1024` or `n=64,96,128`"));
     let (name, values) = text.split_once('=').ok_or_else(form)?;
-    let symbol = graph.scales.iter().position(|scale| scale.name == name.trim()).ok_or_else(|| {
-        let names = graph.scales.iter().map(|scale| scale.name.as_str());
-        Failure::Other(
-            format!("--over: `{name}` is not a scale symbol of this network"),
-            did_you_mean(name, names),
-        )
-    })?;
+    let name = name.trim();
+    let symbol = graph.scales.iter().position(|scale| scale.name == name);
+    let symbol = symbol.ok_or_else(|| no_scale_symbol(name, graph))?;
     let values = values_of(values).ok_or_else(form)?;
+    if values.is_empty() {
+        return Err(Failure::new(format!(
+            "--over: `{text}` holds no size; sizes are 1 or more, and the smaller one comes first"
+        )));
+    }
     Ok((symbol, values))
+}
+
+fn no_scale_symbol(name: &str, graph: &Graph) -> Failure {
+    let names: Vec<&str> = graph.scales.iter().map(|scale| scale.name.as_str()).collect();
+    let all = || match names.is_empty() {
+        true => "the spec declares none: nothing can grow".to_string(),
+        false => format!("its scale symbols: {}", names.join(", ")),
+    };
+    let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(all);
+    Failure::Other(format!("--over: `{name}` is not a scale symbol of this network"), Some(help))
 }
 
 /// The first value, twice it, and so on.
@@ -53,24 +64,21 @@ fn doubled(first: i64, last: i64) -> Vec<i64> {
         .collect()
 }
 
-/// `64..1024` doubled, or a list.
+/// `64..1024` doubled, or a list; nothing if a size is not positive or the range is empty.
 fn values_of(text: &str) -> Option<Vec<i64>> {
     let mut values: Vec<i64> = match text.split_once("..") {
         Some((first, last)) => {
             let (first, last): (i64, i64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-            if first <= 0 {
-                return None;
-            }
-            doubled(first, last)
+            if first > 0 { doubled(first, last) } else { Vec::new() }
         }
-        None => text
-            .split(',')
-            .map(|value| value.trim().parse().ok().filter(|value| *value > 0))
-            .collect::<Option<_>>()?,
+        None => text.split(',').map(|value| value.trim().parse().ok()).collect::<Option<_>>()?,
     };
     values.sort_unstable();
     values.dedup();
-    (!values.is_empty()).then_some(values)
+    if values.first().is_some_and(|first| *first <= 0) {
+        values.clear();
+    }
+    Some(values)
 }
 
 /// Whether a symbol counts the repetitions of a block.

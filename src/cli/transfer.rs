@@ -36,18 +36,24 @@ pub fn run(args: &TransferArguments) -> Result<Answer, Failure> {
     let found = found.collect::<Result<Vec<_>, _>>()?;
     let prepare = Prepare::new(&request, &network, found).map_err(|error| Failure::new(error.to_string()))?;
     let header = store::header(&network, &request, &prepare, args.course.schedule.name());
-    let (contents, remarks) = match &args.store {
-        Some(path) => store::known(path, &header, args.resume || args.plan)?,
-        None => Default::default(),
-    };
     if args.plan {
+        let peek = |path| store::peek(path, &header);
+        let (contents, remarks) = args.store.as_deref().map(peek).transpose()?.unwrap_or_default();
         let watch = Progress::start(true, None);
         let plan = plan(&request, &prepare, &contents.runs, args.shard, &watch);
         let plan = plan.map_err(|error| Failure::new(error.to_string()))?;
         let text = transfer_text::plan(&plan, request.symbol_name(&network.graph), request.threads);
         return Ok(Answer { remarks, ..Answer::text(text) });
     }
-    let writer = args.store.as_ref().map(|path| store::open(path, &header, &contents)).transpose()?;
+    let (contents, remarks, writer) = match &args.store {
+        Some(path) => {
+            let mut claimed = store::Claimed::new(path)?;
+            let (contents, remarks) = claimed.known(&header, args.resume)?;
+            let writer = claimed.writer(&header, &contents)?;
+            (contents, remarks, Some(writer))
+        }
+        None => Default::default(),
+    };
     let progress = Progress::start(args.output.quiet, writer);
     let swept = sweep(&request, &prepare, &contents.runs, args.shard, &progress);
     let (seconds, failure) = progress.end();

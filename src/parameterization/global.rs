@@ -10,6 +10,7 @@ use super::learning_rates::NoLargestRate;
 use super::verdict::classify;
 use crate::abc::Abc;
 use crate::dim::{Monomial, Symbol};
+use crate::graph::{Init, NodeId};
 use crate::optimizer::Plan;
 use crate::rational::Rational;
 use crate::size::analysis::{Calculus, analyze};
@@ -32,19 +33,58 @@ pub fn largest_global_rate(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Resul
     })
 }
 
-/// The largest power of the scale symbols by which all learning rates can be multiplied while training stays stable: how the best factor in front
-/// of them must move; 1 where they are the largest stable ones.
+/// What one factor is put in front of.
+#[derive(Clone, Copy, Debug)]
+pub enum Turned<'a> {
+    /// All learning rates.
+    Rates,
+    /// All random initializations.
+    Inits,
+    /// These contractions, whose multipliers nobody has written.
+    Fronts(&'a [NodeId]),
+}
+
+impl Turned<'_> {
+    /// A parameterization with the factor; `None` on overflow.
+    fn by(self, calculus: &Calculus, abc: &Abc, factor: &Monomial) -> Option<Abc> {
+        let mut abc = abc.clone();
+        let graph = calculus.graph();
+        match self {
+            Turned::Rates => {
+                for scaling in &mut abc.params {
+                    scaling.learning_rate = scaling.learning_rate.mul(factor)?;
+                }
+            }
+            Turned::Inits => {
+                for ((_, param), scaling) in graph.param_ids().zip(&mut abc.params) {
+                    if param.init == Init::Random {
+                        scaling.init_std = scaling.init_std.mul(factor)?;
+                    }
+                }
+            }
+            Turned::Fronts(nodes) => {
+                for node in nodes {
+                    let own = abc.contractions.entry(*node).or_default();
+                    *own = own.mul(factor)?;
+                }
+            }
+        }
+        Some(abc)
+    }
+}
+
+/// The largest power of the scale symbols by which all of something can be multiplied while training stays stable: how the best factor in front
+/// of it must move; 1 where what is there is the largest that is stable.
 ///
 /// # Errors
-/// If no factor is the largest: the initialization is unstable, or every factor is stable.
-pub fn largest_factor(calculus: &Calculus, abc: &Abc, plan: &Plan) -> Result<Monomial, NoLargestRate> {
-    largest_power(calculus, |factor| {
-        let mut abc = abc.clone();
-        for scaling in &mut abc.params {
-            scaling.learning_rate = scaling.learning_rate.mul(factor)?;
-        }
-        Some(is_stable(calculus, abc, plan))
-    })
+/// If no factor is the largest: something else is unstable, or every factor is stable.
+pub fn largest_factor(
+    calculus: &Calculus,
+    abc: &Abc,
+    plan: &Plan,
+    turned: Turned,
+) -> Result<Monomial, NoLargestRate> {
+    largest_power(calculus, |factor| Some(is_stable(calculus, turned.by(calculus, abc, factor)?, plan)))
 }
 
 fn largest_power(

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::check_text::{HEAD, cells, set_up, verdict};
-use super::page::{self, Heading};
+use super::check_text::{HEAD, at_step, cells, set_up, verdict};
+use super::page::{self, Heading, Judged};
 use crate::check::record::{Finding, Predicted, Quantity, Record, Verdict};
 
 /// Lines in one panel.
@@ -37,7 +37,7 @@ fn chart(record: &Record, quantity: Quantity, step: usize, findings: &[&Finding]
         title: title(chunk),
         series: chunk.iter().map(|finding| series(finding)).collect(),
     });
-    let when = if step == 0 { "at initialization".to_string() } else { format!("after {step} steps") };
+    let when = at_step(step);
     Chart {
         title: format!("{} {}, {when}", quantity.name(), quantity.symbol()),
         x_label: record.symbol.clone(),
@@ -67,7 +67,7 @@ fn series(finding: &Finding) -> Series {
     let label =
         if label.chars().count() > 16 { label.chars().take(15).chain(['…']).collect() } else { label };
     let strong = finding.verdict == Verdict::Above;
-    Series { label, dashed: prediction(finding, &points), points, strong, mark: None }
+    Series { label, dashed: prediction(finding, &points), points, strong, ..Series::default() }
 }
 
 /// The predicted power through the middle of the measured points.
@@ -83,7 +83,8 @@ pub fn html(record: &Record) -> String {
     let title =
         format!("Coordinate check: {} · {} · {}", record.network, record.parameterization, record.optimizer);
     let (verdict, set_up) = (verdict(record), set_up(record));
-    let verdict = Some((!record.is_refuted(), verdict.as_str()));
+    let judged = if record.is_refuted() { Judged::Refuted } else { Judged::Holds };
+    let verdict = Some((judged, verdict.as_str()));
     let command = &record.command;
     let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(

@@ -57,7 +57,8 @@ pub fn verdict(record: &Record) -> String {
     }
 }
 
-fn at_step(step: usize) -> String {
+/// `at initialization`, `after 1 step`.
+pub fn at_step(step: usize) -> String {
     match step {
         0 => "at initialization".to_string(),
         1 => "after 1 step".to_string(),

@@ -53,7 +53,7 @@ fn series(curve: &Curve) -> Series {
         _ => Vec::new(),
     };
     let label = curve.fit.as_ref().map_or("measured".to_string(), |fit| format!("slope {:.2}", fit.exponent));
-    Series { label, points, dashed, strong: true, mark: None }
+    Series { label, points, dashed, strong: true, ..Series::default() }
 }
 
 /// The page.

@@ -10,19 +10,30 @@ const STYLE: &str = "
 body { font: 15px/1.5 system-ui, Helvetica, Arial, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
        margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.verdict { font-size: 1.1rem; font-weight: 600; white-space: pre-line; } .refuted { color: var(--bad); } .holds { color: var(--good); }
+.verdict { font-size: 1.1rem; font-weight: 600; white-space: pre-line; } .refuted { color: var(--bad); } .holds { color: var(--good); } .open { color: inherit; }
 .set-up { white-space: pre-line; } .set-up, figcaption { opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
 border-bottom: 1px solid var(--faint); vertical-align: top; } .above td { color: var(--bad); font-weight: 600; }
 ";
 
+/// How the colour of a verdict is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// What was asked holds.
+    Holds,
+    /// It does not.
+    Refuted,
+    /// It is not decided.
+    Open,
+}
+
 /// What stands above a page.
 pub struct Heading<'a> {
     /// What it is about.
     pub title: &'a str,
     /// Whether what was asked holds, in a sentence; none where nothing was judged.
-    pub verdict: Option<(bool, &'a str)>,
+    pub verdict: Option<(Judged, &'a str)>,
     /// What was run.
     pub set_up: &'a str,
     /// The command that repeats it.
@@ -37,8 +48,12 @@ pub fn begin(heading: &Heading) -> String {
          content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body>\n\
          <h1>{title}</h1>\n"
     );
-    if let Some((holds, verdict)) = heading.verdict {
-        let class = if holds { "holds" } else { "refuted" };
+    if let Some((judged, verdict)) = heading.verdict {
+        let class = match judged {
+            Judged::Holds => "holds",
+            Judged::Refuted => "refuted",
+            Judged::Open => "open",
+        };
         let _ = writeln!(out, "<p class=\"verdict {class}\">{}</p>", escaped(verdict));
     }
     let (set_up, command) = (escaped(heading.set_up), escaped(heading.command));

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
-use super::page::{self, Heading};
+use super::page::{self, Heading, Judged};
 use super::transfer_text::{cost, drift, heading, number, set_up, wider};
 use crate::transfer::record::{Curve, Record, Study, Verdict};
 
@@ -44,8 +44,11 @@ fn highest(record: &Record) -> f64 {
 }
 
 fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
-    let usable = curve.points.iter().filter_map(|point| Some((point, point.mean?)));
-    let points = usable.filter(|(_, mean)| *mean > 0.0 && *mean <= highest).map(|(point, mean)| {
+    let drawn = |mean: Option<f64>| mean.filter(|mean| *mean > 0.0 && *mean <= highest);
+    let lost = curve.points.iter().filter(|point| drawn(point.mean).is_none());
+    let lost = lost.map(|point| point.log2.exp2());
+    let points = curve.points.iter().filter_map(|point| Some((point, drawn(point.mean)?)));
+    let points = points.map(|(point, mean)| {
         let seeds = || point.losses.iter().flatten().copied();
         Point {
             x: point.log2.exp2(),
@@ -60,20 +63,28 @@ fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
         dashed: Vec::new(),
         strong: false,
         mark: curve.optimum.as_ref().map(|own| (own.log2.exp2(), own.loss)),
+        interval: curve.optimum.as_ref().map(|own| (own.low.exp2(), own.high.exp2())),
+        lost: lost.collect(),
     }
 }
 
 /// The page.
 pub fn html(record: &Record) -> String {
-    let failing = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
+    let any = |verdict: Verdict| record.studies.iter().any(|study| study.verdict == verdict);
+    let judged = match (any(Verdict::DoesNot), any(Verdict::Undecided)) {
+        (true, _) => Judged::Refuted,
+        (false, true) => Judged::Open,
+        (false, false) => Judged::Holds,
+    };
     let title = format!("Hyperparameter transfer: {}", record.network);
     let (verdicts, set_up) = (verdicts(record), set_up(record));
-    let (verdict, command) = (Some((!failing, verdicts.as_str())), &record.command);
+    let (verdict, command) = (Some((judged, verdicts.as_str())), &record.command);
     let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
     out.push_str(
         "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
-         smallest to the largest seed, circles mark the best values. Where the circles stand above one another, the best value transfers; where they walk, it \
-         does not. Points where a run diverged, or was no better than at its start, are left out.</p>\n",
+         smallest to the largest seed, circles mark the best values. Below the curves every size has a row with its best value and the interval of it (95 %): \
+         where these stand above one another, the best value transfers; where they walk, it does not. Crosses in a row are values at which a run diverged, or \
+         was no better than at its start: they are not drawn above.</p>\n",
     );
     for (_, svg) in charts(record) {
         let _ = writeln!(out, "<figure>{svg}</figure>");
@@ -90,6 +101,14 @@ fn verdicts(record: &Record) -> String {
     record.studies.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
+/// Words between backticks as code.
+fn coded(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts
+        .map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.to_string() })
+        .collect()
+}
+
 fn section(out: &mut String, record: &Record, study: &Study) {
     let predicted = match (&study.predicted, &study.unpredicted) {
         (Some(own), _) => format!("predicted {} per doubling", own.exponent),
@@ -98,6 +117,7 @@ fn section(out: &mut String, record: &Record, study: &Study) {
     };
     let advice =
         study.advice.as_ref().map(|own| format!(" What would decide it: {own}.")).unwrap_or_default();
+    let larger = wider(study).replacen("larger", "Larger", 1);
     let _ = write!(
         out,
         "<h2>{}</h2><p>{}: {}.{}</p><p>Drift per doubling, in octaves: {}; {}. {}.</p>\n\
@@ -105,10 +125,10 @@ fn section(out: &mut String, record: &Record, study: &Study) {
         escaped(&heading(study)),
         study.verdict.name(),
         escaped(&study.reason),
-        escaped(&advice),
+        coded(&escaped(&advice)),
         drift(study),
         escaped(&predicted),
-        wider(study),
+        larger,
         escaped(&record.symbol),
         study.knob
     );

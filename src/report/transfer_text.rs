@@ -45,18 +45,23 @@ pub fn set_up(record: &Record) -> String {
         record.lengths.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let lengths = if lengths.is_empty() { String::new() } else { format!("; {}", lengths.join(", ")) };
     format!(
-        "{} = {}{lengths}; {} seeds; {} steps, {} rate; {}; {} runs, {} of them now, in {:.1} s on {} threads",
+        "{} = {}{lengths}; {}; {}, {} rate; {}; {}, {} of them now, in {:.1} s on {}",
         record.symbol,
         values.join(", "),
-        record.seeds.len(),
-        record.steps,
+        counted(record.seeds.len(), "seed"),
+        counted(record.steps, "step"),
         record.schedule,
         record.data,
-        record.runs.len(),
+        counted(record.runs.len(), "run"),
         record.fresh,
         record.seconds,
-        record.threads
+        counted(record.threads, "thread")
     )
+}
+
+/// `1 seed`, `3 seeds`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn summary(record: &Record) -> Table {
@@ -94,9 +99,9 @@ pub fn drift(study: &Study) -> String {
     })
 }
 
-/// `-1`, or `-1 (strict -3/2)`.
+/// `-1`, or `-1 (strict -3/2)`; why there is none stands with the study.
 pub fn predicted(study: &Study) -> String {
-    let Some(own) = &study.predicted else { return "-".to_string() };
+    let Some(own) = &study.predicted else { return "none, see below".to_string() };
     match &own.strict {
         Some(strict) if *strict == own.exponent => strict.clone(),
         Some(strict) => format!("{} (strict {strict})", own.exponent),
@@ -199,12 +204,13 @@ pub fn plan(plan: &Plan, symbol: &str, threads: usize) -> String {
     }
     let known = if plan.known > 0 { format!(", {} of them known", plan.known) } else { String::new() };
     format!(
-        "{} runs{known}: {:.1e} floating-point operations, {} at a time, about {} on {threads} threads\n{}\n\
+        "{}{known}: {:.1e} floating-point operations, {} at a time, about {} on {}\n{}\n\
          To bracket and refine the optima, at most {} more.\n",
-        plan.runs,
+        counted(plan.runs, "run"),
         plan.operations,
         readable(plan.bytes),
         duration(plan.seconds),
+        counted(threads, "thread"),
         trimmed(&table),
         plan.later
     )

@@ -68,6 +68,20 @@ impl Shape {
         means.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
     }
 
+    /// Whether the point at the end where the curve is lowest is no lower than the one beside it, but for two standard errors of a difference (`noise` is the
+    /// standard deviation among seeds): then values beyond it promise nothing.
+    pub fn is_level_at_end(&self, lowest: &Lowest, noise: f64) -> bool {
+        let (end, beside) = match lowest {
+            Lowest::First(_) => (self.points.first(), self.points.get(1)),
+            Lowest::Last(_) => (self.points.last(), self.points.iter().rev().nth(1)),
+            Lowest::Inside(_) | Lowest::Nowhere => return false,
+        };
+        let height = |point: Option<&(f64, Option<Usable>)>| Some(point?.1.as_ref()?.y.clone());
+        let (Some(end), Some(beside)) = (height(end), height(beside)) else { return false };
+        let error = noise * (2.0 / end.len() as f64).sqrt();
+        mean(&beside) - mean(&end) <= (2.0 * error).max(1e-3)
+    }
+
     /// Its lowest place; points farther from the best one than `window` have no say.
     pub fn lowest(&self, window: f64) -> Lowest {
         let Some(best) = self.best() else { return Lowest::Nowhere };

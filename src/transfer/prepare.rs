@@ -9,16 +9,17 @@ use super::knob::{Knob, Place};
 use super::record::Predicted;
 use super::request::{Request, RequestError};
 use crate::check::request::{NetworkError, fits};
-use crate::check::setting::setting;
+use crate::check::setting::{is_attention, is_output, setting};
 use crate::concrete::float;
 use crate::dim::Symbol;
+use crate::graph::NodeId;
 use crate::network::Network;
 use crate::numeric::build::{Purpose, build};
 use crate::numeric::data::{Bound, bind};
 use crate::numeric::program::Program;
 use crate::numeric::setting::Setting;
 use crate::parameterization::Parameterization;
-use crate::parameterization::global::largest_factor;
+use crate::parameterization::global::{Turned, largest_factor};
 use crate::parameterization::learning_rates::NoLargestRate;
 use crate::size::analysis::Calculus;
 use crate::size::change::Readout;
@@ -85,21 +86,55 @@ impl Analyzed<'_> {
         self.found.plan.to_string()
     }
 
-    /// How the best factor on all learning rates moves with a symbol, in powers of it: as the largest factor at which training is stable. Where that
-    /// has no answer, why. A readout counts as loose: under a cross entropy, logits that grow because its initial weights line up with changed features are
-    /// no harm to training (Haas et al. 2025, arXiv 2505.22491).
+    /// The operations that a hyperparameter stands in front of; all operations have their places in the same order under every convention.
+    fn fronts(&self, knob: Knob) -> Vec<NodeId> {
+        let own = |id: &NodeId| match knob {
+            Knob::Output => is_output(&self.calculus, *id),
+            Knob::Attention => is_attention(&self.calculus, *id),
+            Knob::Lr | Knob::Init | Knob::Decay | Knob::Batch => false,
+        };
+        self.calculus.graph().ids().filter(own).collect()
+    }
+
+    /// Why a hyperparameter changes nothing in this network, if so.
+    fn idle(&self, knob: Knob) -> Option<&'static str> {
+        match (knob, self.fronts(knob).is_empty()) {
+            (Knob::Output, true) => Some("changes nothing here: no product with a weight gives the logits"),
+            (Knob::Attention, true) => {
+                Some("changes nothing here: the network multiplies no activations with each other")
+            }
+            _ => None,
+        }
+    }
+
+    /// How the best factor on all learning rates (initializations, logits, attention scores) moves with a symbol, in powers of it: as the largest factor at
+    /// which training is stable. Where that has no answer, why. A readout counts as loose: under a cross entropy, logits that grow because its initial
+    /// weights line up with changed features are no harm to training (Haas et al. 2025, arXiv 2505.22491).
     pub fn predicted(&self, knob: Knob, symbol: usize) -> Result<Predicted, String> {
-        if knob != Knob::Lr {
-            return Err("the analyzer predicts learning rates only".to_string());
+        let fronts = self.fronts(knob);
+        let turned = match knob {
+            Knob::Lr => Turned::Rates,
+            Knob::Init => Turned::Inits,
+            Knob::Output | Knob::Attention => Turned::Fronts(&fronts),
+            Knob::Decay => return Err("stability bounds no weight decay".to_string()),
+            Knob::Batch => return Err("sizes are counted in powers, and a batch stays finite".to_string()),
+        };
+        if fronts.iter().any(|node| self.calculus.graph().written_multiplier(*node).is_some()) {
+            return Err(format!("the spec itself writes a factor where the {} stands", knob.words()));
         }
         let of = |calculus: &Calculus| {
-            let factor = largest_factor(calculus, &self.found.abc, &self.found.plan);
+            let factor = largest_factor(calculus, &self.found.abc, &self.found.plan, turned);
             factor.map(|factor| factor.exponent(Symbol(symbol as u16)))
         };
-        let exponent = of(&self.loose).map_err(|why| match why {
-            NoLargestRate::Every => "every rate is stable".to_string(),
-            NoLargestRate::Start(_) | NoLargestRate::None => {
+        let exponent = of(&self.loose).map_err(|why| match (why, knob) {
+            (NoLargestRate::Every, Knob::Lr) => "every rate is stable".to_string(),
+            (NoLargestRate::Every, _) => "training is stable with every value".to_string(),
+            (NoLargestRate::Start(_) | NoLargestRate::None, Knob::Lr) => {
                 "no factor on the rates keeps training stable: the initialization is unstable".to_string()
+            }
+            (NoLargestRate::Start(_) | NoLargestRate::None, _) => {
+                "no value keeps training stable: at one rate for all sizes, the parameterization is unstable"
+                    .to_string()
             }
         })?;
         let strict = of(&self.calculus).ok().map(|exponent| exponent.to_string());
@@ -145,6 +180,11 @@ impl<'g> Prepare<'g> {
         let bound = Arc::new(bind(&request.source, graph, &base).map_err(NetworkError::from)?);
         let data = bound.describe();
         let prepare = Prepare { arms, bound, data, symbol, programs: RefCell::default() };
+        for (arm, own) in request.arms.iter().zip(&prepare.arms) {
+            if let Some(why) = own.idle(arm.knob) {
+                return Err(RequestError::Grid { knob: arm.knob.words(), why: why.to_string() });
+            }
+        }
         for cell in super::sweep::grid(request) {
             prepare.cell(request, cell)?;
         }
@@ -158,6 +198,10 @@ impl<'g> Prepare<'g> {
     pub fn cell(&self, request: &Request, cell: Cell) -> Result<Prepared, RequestError> {
         let (arm, own) = (&request.arms[cell.arm], &self.arms[cell.arm]);
         let (chosen, batch) = arm.knob.turned(arm.chosen, arm.batch, cell.place);
+        let examples = self.bound.examples();
+        if batch > examples {
+            return Err(RequestError::Batch { batch, examples });
+        }
         let base = request.values_at(request.values[0]);
         let values = request.values_at(cell.value);
         let numbers = setting(&own.calculus, &own.found, &base, &values, &chosen);

@@ -87,8 +87,10 @@ pub struct Curve {
     pub points: Vec<Point>,
     /// The best value of the hyperparameter; none if it is not bracketed.
     pub optimum: Option<Optimum>,
-    /// Why there is none.
+    /// Where it seems to be, if it is not bracketed: completes "the best value is ...".
     pub obstacle: Option<String>,
+    /// Whether the end of the curve at which it is lowest is no lower than the point beside it: values beyond promise nothing.
+    pub level: bool,
     /// What it costs to take the value that is best at the smallest size.
     pub regret: Option<Regret>,
 }

@@ -109,6 +109,14 @@ pub enum RequestError {
         /// What is wrong with it.
         why: String,
     },
+    /// More examples in one step than there are.
+    #[error("a step would take {batch} examples, but the data has {examples}; choose a smaller `--batch`")]
+    Batch {
+        /// Examples per step.
+        batch: usize,
+        /// Examples in all.
+        examples: usize,
+    },
     /// A network that cannot be run.
     #[error(transparent)]
     Network(#[from] NetworkError),

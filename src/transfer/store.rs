@@ -69,8 +69,28 @@ impl Header {
         let differing = ours.iter().find(|(name, value)| theirs.get(*name) != Some(*value));
         differing.map(|(name, value)| {
             let there = theirs.get(name).unwrap_or(&Value::Null);
-            (name.clone(), there.to_string(), value.to_string())
+            let name = if name == "spec" || name == "examples" {
+                format!("{name} (fingerprint)")
+            } else {
+                name.clone()
+            };
+            (name, plain(there), plain(value))
         })
+    }
+}
+
+/// A value of a header for a reader: `L = 2, M = 3` for pairs, texts without quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            let each = parts.iter().map(|part| match part.as_array().map(Vec::as_slice) {
+                Some([name, value]) => format!("{} = {}", plain(name), plain(value)),
+                _ => plain(part),
+            });
+            each.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
     }
 }
 

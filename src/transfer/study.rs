@@ -47,14 +47,14 @@ pub fn study(request: &Request, at: usize, analyzed: &Analyzed, runs: &[Run], li
         reason: String::new(),
         advice: None,
     };
-    measure(&mut study, window, request.search.reach);
+    measure(&mut study, window);
     judge(&mut study, request.seeds.len(), request.search.halvings, limits);
     study
 }
 
-/// Reads optima, drift and regrets off the curves of a study. `window` is a step of the grid, in octaves; `reach` the number of steps by which it could grow.
-pub fn measure(study: &mut Study, window: f64, reach: i32) {
-    Measuring::new(&study.curves, window, reach).fill(study);
+/// Reads optima, drift and regrets off the curves of a study. `window` is a step of the grid, in octaves.
+pub fn measure(study: &mut Study, window: f64) {
+    Measuring::new(&study.curves, window).fill(study);
 }
 
 /// The hyperparameters that were not varied, where they have a say.
@@ -88,25 +88,24 @@ fn curve(request: &Request, value: i64, runs: &[&Run]) -> Curve {
         Some(Point { log2, mean: logs.map(|logs| mean(&logs).exp()).filter(|mean| mean.is_finite()), losses })
     };
     let points: Vec<Point> = places.into_iter().filter_map(point).collect();
-    Curve { value, points, optimum: None, obstacle: None, regret: None }
+    Curve { value, points, optimum: None, obstacle: None, level: false, regret: None }
 }
 
 /// The curves of a study while they are read.
 struct Measuring {
     shapes: Vec<Shape>,
     lowest: Vec<Lowest>,
-    reach: i32,
     /// Whether some loss is negative: then relative costs mean nothing.
     negative: bool,
 }
 
 impl Measuring {
-    fn new(curves: &[Curve], window: f64, reach: i32) -> Measuring {
+    fn new(curves: &[Curve], window: f64) -> Measuring {
         let shapes: Vec<Shape> = curves.iter().map(|curve| Shape::new(&curve.points)).collect();
         let lowest = shapes.iter().map(|shape| shape.lowest(window)).collect();
         let losses = curves.iter().flat_map(|curve| &curve.points).flat_map(|point| &point.losses);
         let negative = losses.flatten().any(|loss| *loss < 0.0);
-        Measuring { shapes, lowest, reach, negative }
+        Measuring { shapes, lowest, negative }
     }
 
     fn bottoms(&self) -> impl Iterator<Item = Option<&Bottom>> {
@@ -120,14 +119,16 @@ impl Measuring {
         let seeds: Vec<Vec<f64>> = self.bottoms().flatten().map(|bottom| bottom.seeds.clone()).collect();
         let (variance, freedom) = pooled(&seeds);
         let heights: Vec<Vec<f64>> = self.bottoms().flatten().map(|bottom| bottom.y.clone()).collect();
-        study.noise = pooled(&heights).0.sqrt();
+        let noise = pooled(&heights).0.sqrt();
+        study.noise = noise;
         let of = |bottom: &Bottom| {
             variance / bottom.seeds.len().max(1) as f64 + bottom.spacing * bottom.spacing / 12.0
         };
         for ((curve, shape), (bottom, lowest)) in
             study.curves.iter_mut().zip(&self.shapes).zip(self.bottoms().zip(&self.lowest))
         {
-            curve.obstacle = bottom.is_none().then(|| self.obstacle(lowest));
+            curve.level = shape.is_level_at_end(lowest, noise);
+            curve.obstacle = bottom.is_none().then(|| self.obstacle(lowest, curve.level));
             curve.optimum = bottom.map(|bottom| {
                 let half = quantile(freedom) * of(bottom).sqrt();
                 let y = shape.at(bottom.x).unwrap_or_else(|| bottom.y.clone());
@@ -143,17 +144,14 @@ impl Measuring {
         self.regrets(study);
     }
 
-    fn obstacle(&self, lowest: &Lowest) -> String {
-        let reach = self.reach;
+    /// Completes the sentence "the best value is ...".
+    fn obstacle(&self, lowest: &Lowest, level: bool) -> String {
+        let level = if level { ", where the curve is level" } else { "" };
         match lowest {
-            _ if self.negative => "some losses are negative, so they have no logarithm".to_string(),
-            Lowest::Nowhere => "every run diverged, or none is done".to_string(),
-            Lowest::First(x) => format!(
-                "the best value is the smallest that was tried, 2^{x} (the grid and {reach} steps beyond it)"
-            ),
-            Lowest::Last(x) => format!(
-                "the best value is the largest that was tried, 2^{x} (the grid and {reach} steps beyond it)"
-            ),
+            _ if self.negative => "unknown: some losses are negative and have no logarithm".to_string(),
+            Lowest::Nowhere => "unknown: every run diverged, or none is done".to_string(),
+            Lowest::First(x) => format!("the smallest that was tried, 2^{x}{level}"),
+            Lowest::Last(x) => format!("the largest that was tried, 2^{x}{level}"),
             Lowest::Inside(_) => String::new(),
         }
     }

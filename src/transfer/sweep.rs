@@ -107,7 +107,9 @@ fn next_round(request: &Request, prepare: &Prepare, runs: &BTreeMap<Key, Run>) -
             let (least, most) = own.knob.limits();
             let next = next_places(&points, own.grid, own.knob.finest(), request.search);
             let next = next.into_iter().filter(|place| *place >= least && *place <= most);
-            found.extend(next.map(|place| Cell { arm, value: *value, place }));
+            let cells = next.map(|place| Cell { arm, value: *value, place });
+            // A batch may outgrow the data or the memory; then the curve ends where it ends.
+            found.extend(cells.filter(|cell| prepare.cell(request, *cell).is_ok()));
         }
     }
     found

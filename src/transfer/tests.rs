@@ -54,7 +54,7 @@ fn study(random: &mut Uniform, drift: f64, seeds: usize, noise: f64, bend: f64) 
         let middle = optimum.round();
         let places = (-8..=8).map(|step| middle + f64::from(step) / 2.0);
         let points = places.map(|x| point(x, (0..seeds).map(|seed| loss(x, seed)).collect()));
-        Curve { value, points: points.collect(), optimum: None, obstacle: None, regret: None }
+        Curve { value, points: points.collect(), optimum: None, obstacle: None, level: false, regret: None }
     };
     let curves = WIDTHS.into_iter().enumerate().map(curve).collect();
     let mut study = Study {
@@ -72,7 +72,7 @@ fn study(random: &mut Uniform, drift: f64, seeds: usize, noise: f64, bend: f64) 
         reason: String::new(),
         advice: None,
     };
-    measure(&mut study, 1.0, 6);
+    measure(&mut study, 1.0);
     judge(&mut study, seeds, 1, Limits::default());
     study
 }

@@ -6,7 +6,8 @@
 //!   than the tolerance at the largest size, by the lower end of the interval; or runs diverge with it.
 //! - **undecided**: everything else, with what would decide it.
 
-use super::record::{Curve, Drift, Study, Verdict};
+use super::advice::advice;
+use super::record::{Drift, Study, Verdict};
 
 /// What counts as nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub fn judge(study: &mut Study, seeds: usize, halvings: u32, limits: Limits) {
     let (verdict, reason) = decide(study, limits);
     study.verdict = verdict;
     study.reason = reason;
-    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, seeds as f64, halvings, limits));
+    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, seeds, halvings, limits));
 }
 
 fn decide(study: &Study, limits: Limits) -> (Verdict, String) {
@@ -44,7 +45,7 @@ fn decide(study: &Study, limits: Limits) -> (Verdict, String) {
     }
     if let Some(open) = study.curves.iter().find(|curve| curve.optimum.is_none()) {
         let why = open.obstacle.clone().unwrap_or_default();
-        return (Verdict::Undecided, format!("at {}: {why}", open.value));
+        return (Verdict::Undecided, format!("at {} the best value is {why}", open.value));
     }
     let Some(drift) = study.drift else {
         return (Verdict::Undecided, "too few sizes have an optimum".to_string());
@@ -83,33 +84,4 @@ fn between(drift: Drift, limits: Limits) -> String {
         "the drift, {:+.2} to {:+.2} octaves per doubling, reaches across the margin of ±{}",
         drift.low, drift.high, limits.margin
     )
-}
-
-/// What would decide it.
-fn advice(study: &Study, seeds: f64, halvings: u32, limits: Limits) -> String {
-    let edge = |curve: &&Curve| curve.optimum.is_none();
-    if let Some(curve) = study.curves.iter().find(edge) {
-        return match curve.points.iter().all(|point| point.mean.is_none()) {
-            true => "a grid with smaller values".to_string(),
-            false => format!(
-                "a wider grid for {}: `--sweep {}=...`, or a larger `--reach`",
-                study.knob, study.knob
-            ),
-        };
-    }
-    let Some(drift) = study.drift else { return "more sizes: a wider `--over`".to_string() };
-    let half = (drift.high - drift.low) / 2.0;
-    let away = (limits.margin - drift.per_doubling.abs()).abs();
-    let spacing =
-        study.curves.iter().filter_map(|curve| curve.optimum.as_ref()).map(|own| own.high - own.low);
-    let widest = spacing.fold(0.0, f64::max) / 2.0;
-    let wanted = seeds * (half / away.max(0.02)).powi(2);
-    match wanted <= 64.0 {
-        true => format!(
-            "about {} seeds (`--seeds`), or optima known better than ±{widest:.1} octaves (`--refine {}`)",
-            wanted.ceil().max(seeds + 1.0),
-            halvings + 1
-        ),
-        false => "sizes farther apart (`--over`): the drift is as large as the margin itself".to_string(),
-    }
 }

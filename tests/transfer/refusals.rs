@@ -1,5 +1,7 @@
 //! Why nothing was run: where, and what to do.
 
+use std::path::Path;
+
 use super::{folder, mupc};
 
 fn refusal(arguments: &[&str]) -> String {
@@ -12,7 +14,7 @@ fn refusal(arguments: &[&str]) -> String {
 
 #[test]
 fn bad_input_is_refused_before_any_work() {
-    let cases: [(&[&str], &str); 20] = [
+    let cases: [(&[&str], &str); 26] = [
         (&["specs/mlp.mup", "--sweep", "lr=2^-5"], "a grid of 1 value"),
         (&["specs/mlp.mup", "--sweep", "lr=2^-5..2^-4"], "give at least three"),
         (&["specs/mlp.mup", "--sweep", "rate=2^-5..2^-2"], "`rate` is not a hyperparameter"),
@@ -23,6 +25,12 @@ fn bad_input_is_refused_before_any_work() {
         (&["specs/mlp.mup", "--sweep", "batch=2^-3..2^6"], "lies between 2^0 and 2^20"),
         (&["specs/mlp.mup", "--over", "n=64"], "at least two values"),
         (&["specs/mlp.mup", "--over", "k=64..128"], "`k` is not a scale symbol"),
+        (&["specs/mlp.mup", "--over", "width=64..128"], "its scale symbols: n"),
+        (&["specs/mlp.mup", "--over", "n=0..64"], "sizes are 1 or more"),
+        (&["specs/mlp.mup", "--over", "n=64..32"], "the smaller one comes first"),
+        (&["specs/mlp.mup", "--sweep", "attention=2^-2..2^2"], "multiplies no activations"),
+        (&["specs/mlp.mup", "--batch", "2000"], "would take 2000 examples, but the data has 1797"),
+        (&["specs/mlp.mup", "--sweep", "batch=2^8..2^12"], "choose a smaller `--batch`"),
         (&["specs/gpt2.mup", "--over", "n=24..96"], "not a whole number"),
         (&["specs/mlp.mup", "--memory", "0.000001"], "of `--memory`"),
         (&["specs/mlp.mup", "--memory", "1000000000"], "more than this machine has"),
@@ -67,5 +75,48 @@ fn data_with_holes_and_of_the_wrong_shape_is_refused() {
     assert!(text.contains("holes.csv") && text.contains('3'), "{text}");
     let narrow = write("narrow.csv", "a,b,label\n1,2,0\n3,4,1\n");
     let text = refusal(&["transfer", "specs/mlp.mup", "--data", &narrow, "-q"]);
-    assert!(text.contains("narrow.csv") || text.contains("--set"), "{text}");
+    assert!(text.contains("narrow.csv") && text.contains("called `image.0` to `image.3071`"), "{text}");
+    let wide = write("wide.csv", &format!("{pixels},label\n{row},1\n{row},2\n"));
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &wide, "-q"]);
+    assert!(text.contains("`p5` and 59 more (columns for it are called `image.0`"), "{text}");
+    let ragged = write("ragged.csv", &format!("{row},1\n{row}\n"));
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &ragged, "-q"]);
+    assert!(text.contains("ragged.csv: line 2 has 64 columns where the lines before it have 65"), "{text}");
+    let empty = write("empty.csv", "a,b,label\n");
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &empty, "-q"]);
+    assert!(text.contains("empty.csv: it has a header and no examples"), "{text}");
+}
+
+/// An array of this shape, in NumPy's format; its entries are the numbers from 0.
+fn array(path: &Path, shape: &[usize], entries: usize) -> String {
+    let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
+    let header = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend((0..entries).flat_map(|at| ((at % 10) as f32).to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn arrays_of_the_wrong_shape_are_refused() {
+    let folder = folder("transfer-arrays");
+    let label = array(&folder.join("label.npy"), &[20], 20);
+    let short = array(&folder.join("short.npy"), &[19], 19);
+    let images = array(&folder.join("images.npy"), &[20, 7, 7], 20 * 49);
+    let cut = array(&folder.join("cut.npy"), &[20, 8, 8], 100);
+    let (three, one) = (format!("image={images}"), format!("image={label}"));
+    let refuse = |image: &str, label: &str| {
+        let label = format!("label={label}");
+        let data = ["--data", image, "--data", &label, "--over", "n=8,16", "-q"];
+        refusal(&[&["transfer", "docs/evidence/convnet-8.mup"], &data[..]].concat())
+    };
+    let text = refuse(&three, &label);
+    assert!(text.contains("the input `image[8, 8, 1]`") && text.contains("an array [7, 7] there"), "{text}");
+    assert!(refuse(&three, &short).contains("`image` has 20 examples, but `label` has 19"));
+    assert!(refuse(&one, &label).contains("a single number there"));
+    let text = refuse(&format!("image={cut}"), &label);
+    assert!(text.contains("cut.npy: the file ends before the last of its 1280 numbers"), "{text}");
 }

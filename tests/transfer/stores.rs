@@ -52,6 +52,43 @@ fn a_killed_sweep_goes_on() {
     assert_eq!(record(&["--store", path, "--resume"]), whole);
 }
 
+/// Two writers of one store: the second is told what to do instead; whoever is killed leaves no lock behind.
+#[test]
+fn a_store_has_one_writer() {
+    let folder = folder("writers");
+    let (store, other) = (folder.join("runs.jsonl"), folder.join("other.jsonl"));
+    let path = store.to_str().unwrap();
+    // So long that it is still at work when the others come.
+    let course = ["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "20000", "--threads", "1"];
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mupc"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([&course[..], &["-q", "--store", path]].concat())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while lines(&store) < 1 && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let with = |more: &[&str]| mupc(&[&course[..], more].concat()).output().unwrap();
+    let refused = with(&["-q", "--store", path, "--resume"]);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains(&format!("another process writes to {path}")), "{message}");
+    assert!(message.contains("--shard") && message.contains("mupc transfer merge"), "{message}");
+    // Whoever writes nothing may look.
+    let plan = with(&["--plan", "--store", path]);
+    assert_eq!(plan.status.code(), Some(0), "{}", String::from_utf8_lossy(&plan.stderr));
+    std::fs::copy(&store, &other).unwrap();
+    let merge = mupc(&["transfer", "merge", path, path, other.to_str().unwrap()]).output().unwrap();
+    assert!(String::from_utf8_lossy(&merge.stderr).contains("another process writes to"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let merge = mupc(&["transfer", "merge", path, path, other.to_str().unwrap()]).output().unwrap();
+    assert_eq!(merge.status.code(), Some(0), "{}", String::from_utf8_lossy(&merge.stderr));
+}
+
 /// A line that was not written to its end is taken away, wherever it was cut.
 #[test]
 fn a_truncated_line_is_repaired_with_a_notice() {
@@ -108,7 +145,7 @@ fn stores_of_other_sweeps_are_refused() {
     );
     assert!(
         other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"])
-            .contains("its spec is")
+            .contains("its spec (fingerprint) is")
     );
     assert!(
         other(&[&course[..], &["--data", "synthetic", "--set", "pixels=64"]].concat())

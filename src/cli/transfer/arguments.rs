@@ -88,9 +88,9 @@ pub struct TransferArguments {
     /// The share by which the loss may rise without being called a cost.
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = rate)]
     pub tolerance: f64,
-    /// The most memory for all runs together, in GB.
-    #[arg(long, value_name = "GB", default_value = "4", value_parser = rate)]
-    pub memory: f64,
+    /// The most memory for all runs together, in GB; 4 if not given, or half of the machine's where that is less.
+    #[arg(long, value_name = "GB", value_parser = rate)]
+    pub memory: Option<f64>,
     /// Runs side by side; all cores if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub threads: Option<u16>,

@@ -2,11 +2,17 @@
 
 use crate::cli::failure::Failure;
 
+/// What is taken if nobody says how much, at most.
+const USUAL: u64 = 4_000_000_000;
+
 /// Bytes for all runs together, from gigabytes.
 ///
 /// # Errors
 /// If the machine has less than that altogether.
-pub fn allowed(gigabytes: f64) -> Result<u64, Failure> {
+pub fn allowed(gigabytes: Option<f64>) -> Result<u64, Failure> {
+    let Some(gigabytes) = gigabytes else {
+        return Ok(installed().map_or(USUAL, |installed| USUAL.min(installed / 2)));
+    };
     let asked = (gigabytes * 1e9) as u64;
     match installed().filter(|installed| asked > *installed) {
         None => Ok(asked),
@@ -36,7 +42,8 @@ mod tests {
     fn the_total_is_read_and_nonsense_is_not() {
         assert_eq!(total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16_777_216));
         assert_eq!((total("MemFree: 1 kB"), total("MemTotal: much")), (None, None));
-        assert!(allowed(1e9).is_err() || installed().is_none());
-        assert_eq!(allowed(1e-3).ok(), Some(1_000_000));
+        assert!(allowed(Some(1e9)).is_err() || installed().is_none());
+        assert_eq!(allowed(Some(1e-3)).ok(), Some(1_000_000));
+        assert!(allowed(None).is_ok_and(|bytes| bytes <= USUAL));
     }
 }

@@ -1,9 +1,11 @@
 //! Stores of runs as files.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use fs4::{FileExt, TryLockError};
 
 use crate::cli::failure::{Answer, Failure};
 use crate::cli::files;
@@ -74,13 +76,88 @@ pub fn header(network: &Network, request: &Request, prepare: &Prepare, schedule:
     }
 }
 
-/// What a store holds already, and a notice about what was wrong with it; a store that does not exist holds nothing.
-pub fn known(path: &Path, header: &Header, resume: bool) -> Result<(Contents, String), Failure> {
-    let name = path.display().to_string();
-    if !path.exists() {
-        return Ok((Contents::default(), String::new()));
+/// A store that no other process writes to. The lock is the operating system's: it ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Claimed {
+    path: PathBuf,
+    file: File,
+    notice: String,
+}
+
+impl Claimed {
+    /// Opens a store for writing, and makes it where there is none.
+    ///
+    /// # Errors
+    /// If another process writes to it.
+    pub fn new(path: &Path) -> Result<Claimed, Failure> {
+        let file = OpenOptions::new().read(true).create(true).append(true).open(path);
+        let file = file.map_err(|error| cannot_write(path, &error))?;
+        let notice = match FileExt::try_lock(&file) {
+            Ok(()) => String::new(),
+            Err(TryLockError::WouldBlock) => return Err(taken(path)),
+            // Some file systems of clusters have no locks; work must be possible there, too.
+            Err(TryLockError::Error(error)) => format!(
+                "notice: {} cannot be locked ({error}); see that no other process writes to it\n",
+                path.display()
+            ),
+        };
+        Ok(Claimed { path: path.to_path_buf(), file, notice })
     }
-    let contents = read(&name, &files::bytes(path)?)?;
+
+    /// What is in it. Read by the handle that holds the lock: on Windows no other may.
+    fn bytes(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let read = self.file.read_to_end(&mut bytes);
+        read.map_err(|error| Failure::new(format!("cannot read {}: {error}", self.path.display())))?;
+        Ok(bytes)
+    }
+
+    /// What it holds already, and notices.
+    pub fn known(&mut self, header: &Header, resume: bool) -> Result<(Contents, String), Failure> {
+        let bytes = self.bytes()?;
+        let (contents, notice) = known(&self.path, &bytes, header, resume)?;
+        Ok((contents, std::mem::take(&mut self.notice) + &notice))
+    }
+
+    /// Makes it ready for more runs: without the unfinished line that it may end in.
+    pub fn writer(mut self, header: &Header, contents: &Contents) -> Result<Writer, Failure> {
+        let mut prepare = || {
+            if contents.truncated {
+                self.file.set_len(contents.whole)?;
+            }
+            if contents.header.is_none() {
+                self.file.write_all(header.line().as_bytes())?;
+            }
+            self.file.sync_all()
+        };
+        prepare().map_err(|error| cannot_write(&self.path, &error))?;
+        Ok(Writer { path: self.path, file: Mutex::new(self.file), failure: Mutex::new(None) })
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot write {}: {error}", path.display()))
+}
+
+fn taken(path: &Path) -> Failure {
+    Failure::Other(
+        format!("another process writes to {}", path.display()),
+        Some(
+            "wait for it, or give this one a `--store` of its own, with `--shard` if they share one sweep; `mupc transfer merge` joins stores"
+                .to_string(),
+        ),
+    )
+}
+
+/// What a store holds, for a plan: it is not written to.
+pub fn peek(path: &Path, header: &Header) -> Result<(Contents, String), Failure> {
+    let bytes = if path.exists() { files::bytes(path)? } else { Vec::new() };
+    known(path, &bytes, header, true)
+}
+
+fn known(path: &Path, bytes: &[u8], header: &Header, resume: bool) -> Result<(Contents, String), Failure> {
+    let name = path.display().to_string();
+    let contents = read(&name, bytes)?;
     contents.belongs_to(&name, header)?;
     if !resume && !contents.runs.is_empty() {
         return Err(Failure::Other(
@@ -97,37 +174,29 @@ pub fn known(path: &Path, header: &Header, resume: bool) -> Result<(Contents, St
     Ok((contents, notice))
 }
 
-/// Opens a store for more runs, without the unfinished line that it may end in.
-pub fn open(path: &Path, header: &Header, contents: &Contents) -> Result<Writer, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", path.display()));
-    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-    if contents.truncated {
-        file.set_len(contents.whole).map_err(failed)?;
-    }
-    if contents.header.is_none() {
-        file.write_all(header.line().as_bytes()).map_err(failed)?;
-    }
-    file.sync_all().map_err(failed)?;
-    Ok(Writer { path: path.to_path_buf(), file: Mutex::new(file), failure: Mutex::new(None) })
-}
-
 /// `mupc transfer merge`.
 pub fn run_merge(into: &Path, from: &[PathBuf]) -> Result<Answer, Failure> {
-    let (mut stores, mut remarks) = (Vec::new(), String::new());
-    for path in from {
-        let name = path.display().to_string();
-        let contents = read(&name, &files::bytes(path)?)?;
-        if contents.truncated {
-            remarks +=
-                &format!("notice: the last line of {name} was not written to its end; it is left out\n");
-        }
-        stores.push((name, contents));
-    }
     if into.exists() && !from.iter().any(|own| own == into) {
         return Err(Failure::Other(
             format!("{} exists already", into.display()),
             Some("name it among the stores to be joined, too, if it is one of them".to_string()),
         ));
+    }
+    // Nobody may add to what is about to be replaced.
+    let mut claimed = if into.exists() { Some(Claimed::new(into)?) } else { None };
+    let (mut stores, mut remarks) = (Vec::new(), String::new());
+    for path in from {
+        let name = path.display().to_string();
+        let bytes = match claimed.as_mut().filter(|claimed| claimed.path == *path) {
+            Some(claimed) => claimed.bytes()?,
+            None => files::bytes(path)?,
+        };
+        let contents = read(&name, &bytes)?;
+        if contents.truncated {
+            remarks +=
+                &format!("notice: the last line of {name} was not written to its end; it is left out\n");
+        }
+        stores.push((name, contents));
     }
     let Some((header, runs)) = merge(&stores)? else {
         return Err(Failure::new("all of these stores are empty"));

@@ -51,6 +51,30 @@ struct Own {
     table: bool,
 }
 
+impl Own {
+    /// What arrays there are, the first few by name.
+    fn names(&self) -> String {
+        const SHOWN: usize = 6;
+        let names = self.arrays.iter().take(SHOWN).map(|array| format!("`{}`", array.name));
+        let more = match self.arrays.len() {
+            count if count > SHOWN => format!(" and {} more", count - SHOWN),
+            _ => String::new(),
+        };
+        names.collect::<Vec<_>>().join(", ") + &more
+    }
+
+    /// How the columns of a table would have to be called.
+    fn naming(&self, wanted: &Wanted) -> String {
+        match (self.table, wanted.entries()) {
+            (false, _) => String::new(),
+            (true, 1) => format!(" (a column for it is called `{}`)", wanted.name),
+            (true, count) => {
+                format!(" (columns for it are called `{0}.0` to `{0}.{1}`)", wanted.name, count - 1)
+            }
+        }
+    }
+}
+
 /// Arrays that do not belong together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArraysError {
@@ -191,16 +215,21 @@ pub(super) fn plan(arrays: &Arrays, wanted: &[Wanted]) -> Result<Plan, BindError
 fn by_name(arrays: &Arrays, wanted: &Wanted) -> Result<Vec<(usize, usize)>, BindError> {
     let own = &arrays.0;
     let Some(at) = arrays.named(&wanted.name) else {
-        let names: Vec<String> = own.arrays.iter().map(|array| format!("`{}`", array.name)).collect();
-        return Err(BindError::unlike(wanted, format!("{} has only {}", own.name, names.join(", "))));
+        return Err(BindError::unlike(
+            wanted,
+            format!("{} has only {}{}", own.name, own.names(), own.naming(wanted)),
+        ));
     };
     let array = &own.arrays[at];
     let flat = array.shape.len() == 1 || wanted.shape.len() == 1;
     let fits = array.shape == wanted.shape || (flat && array.width() == wanted.entries());
     if !fits {
         let lengths: Vec<String> = array.shape.iter().map(usize::to_string).collect();
-        let has = format!("{} has examples of [{}] there", own.name, lengths.join(", "));
-        return Err(BindError::unlike(wanted, has));
+        let each = match lengths.is_empty() {
+            true => "a single number".to_string(),
+            false => format!("an array [{}]", lengths.join(", ")),
+        };
+        return Err(BindError::unlike(wanted, format!("an example in {} is {each} there", own.name)));
     }
     Ok((0..array.width()).map(|entry| (at, entry)).collect())
 }

@@ -57,9 +57,12 @@ pub fn table(file: &str, bytes: &[u8]) -> Result<Arrays, ReadError> {
     let wrong = |reason: String| ReadError::Table { file: file.to_string(), reason };
     let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
     let rows: Result<Vec<csv::StringRecord>, csv::Error> = reader.records().collect();
-    let rows = rows.map_err(|error| wrong(error.to_string()))?;
+    let rows = rows.map_err(|error| wrong(ragged(&error).unwrap_or_else(|| error.to_string())))?;
     let Some(first) = rows.first() else { return Err(wrong("it is empty".to_string())) };
-    let header = first.iter().all(|cell| cell.parse::<f64>().is_err()) && rows.len() > 1;
+    let header = first.iter().all(|cell| cell.parse::<f64>().is_err());
+    if header && rows.len() == 1 {
+        return Err(wrong("it has a header and no examples".to_string()));
+    }
     let name = |at: usize| match header {
         true => first[at].to_string(),
         false => (at + 1).to_string(),
@@ -69,6 +72,14 @@ pub fn table(file: &str, bytes: &[u8]) -> Result<Arrays, ReadError> {
     let columns = columns.collect::<Result<Vec<Array>, ReadError>>()?;
     let columns = if header { joined(&columns) } else { columns };
     Ok(Arrays::new(file, columns, true)?)
+}
+
+/// What is wrong with a row that is longer or shorter than the first.
+fn ragged(error: &csv::Error) -> Option<String> {
+    let csv::ErrorKind::UnequalLengths { pos: Some(place), expected_len, len } = error.kind() else {
+        return None;
+    };
+    Some(format!("line {} has {len} columns where the lines before it have {expected_len}", place.line()))
 }
 
 fn column(file: &str, name: &str, at: usize, rows: &[csv::StringRecord]) -> Result<Array, ReadError> {
@@ -128,11 +139,15 @@ pub fn npy(file: &str, name: &str, bytes: &[u8]) -> Result<Array, ReadError> {
     let wrong = |reason: String| ReadError::Array { file: file.to_string(), reason };
     let array = NpyFile::new(bytes).map_err(|error| wrong(format!("no .npy file: {error}")))?;
     let shape: Vec<usize> = array.shape().iter().map(|length| *length as usize).collect();
-    let order = array.order();
+    let (order, promised) = (array.order(), array.len());
     let Some((examples, shape)) = shape.split_first() else {
         return Err(wrong("a single number; the first axis must count the examples".to_string()));
     };
-    let entries = entries(array).map_err(wrong)?;
+    let cut = |error: String| match error.contains("fill whole buffer") {
+        true => format!("the file ends before the last of its {promised} numbers: was it copied to its end?"),
+        false => error,
+    };
+    let entries = entries(array).map_err(|error| wrong(cut(error)))?;
     let entries = if order == Order::Fortran { in_c_order(&entries, *examples, shape) } else { entries };
     if let Some(at) = entries.iter().position(|entry| !entry.is_finite()) {
         let example = at / shape.iter().product::<usize>().max(1) + 1;
