@@ -31,6 +31,11 @@ pub mod words;
 pub trait Watch: Sync {
     /// So many of the announced pieces of work are done.
     fn finished(&self, _pieces: usize) {}
+
+    /// Whether the rest is to be left undone.
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody watches.

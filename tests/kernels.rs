@@ -1,5 +1,8 @@
 //! The infinite-width limit of specs: kernels against published values, against each other, and at the edges.
 
+#[cfg(target_os = "linux")]
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "common/page.rs"]
 mod page;
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use arguments::Which;
 use progress::Progress;
 
-use super::failure::{Answer, Failure};
+use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
@@ -19,8 +19,8 @@ use crate::graph::{Graph, NodeId};
 use crate::kernel::dynamics::Loss;
 use crate::kernel::empirical::{Draws, Sampled};
 use crate::kernel::record::{Record, Trained};
-use crate::kernel::study::{Course, examples, study};
-use crate::kernel::{Gram, Limit, NoLimit, Prior, trained};
+use crate::kernel::study::{Course, Examples, examples, study};
+use crate::kernel::{Gram, Limit, NoLimit, Prior, Watch, trained};
 use crate::network::Network;
 use crate::numeric::data::{Bound, Source, bind};
 use crate::rational::Rational;
@@ -46,7 +46,7 @@ pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
     let asked = Asked::new(args, &network, &source)?;
     output::threads(args.threads)?;
     let (mut record, gram) = asked.record()?;
-    if args.trained {
+    if args.trained && record.complete {
         record.trained =
             finite(&network, &asked.values, &asked.prior, (&asked.data, &asked.train, &asked.test))?;
     }
@@ -58,7 +58,8 @@ pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
         || kernel_html::html(&record),
         || kernel_html::charts(&record),
     )?;
-    Ok(Answer::text(text))
+    let status = if record.complete { Status::Holds } else { Status::CouldNotRun };
+    Ok(Answer { status, ..Answer::text(text) })
 }
 
 impl<'a> Asked<'a> {
@@ -89,14 +90,14 @@ impl<'a> Asked<'a> {
         let failed = |error: crate::kernel::study::NoStudy| Failure::new(error.to_string());
         let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
+        let whole = train.points.followed_by(&test.points);
         let progress = Progress::start(count, self.args.result.quiet);
         let (gram, method) = match &limit {
-            Some(limit) => {
-                (limit.gram(&train.points.followed_by(&test.points), &progress), "infinite width".to_string())
-            }
+            Some(limit) => (limit.gram(&whole, &progress), "infinite width".to_string()),
             None => self.sample(tangent, &progress)?,
         };
         let kernel_seconds = progress.end();
+        let (train, test) = self.done(gram.rows / positions.max(1), positions)?.unwrap_or((train, test));
         let loss: Loss = self.args.loss.into();
         let times = (!self.args.times.is_empty()).then(|| self.args.times.clone());
         let course = Course { loss, ridge: self.args.ridge, times, rate: self.args.rate };
@@ -108,18 +109,38 @@ impl<'a> Asked<'a> {
             parameterization: format!("{:?}", self.args.parameterization).to_lowercase(),
             start: self.args.start(),
             data: self.data.describe(),
-            train: self.train.len(),
-            test: self.test.len(),
+            train: train.points.count,
+            test: test.points.count,
             outputs: train.targets.ncols(),
             loss: loss.formula().to_string(),
             rate: self.args.rate,
             method,
             kernels,
             trained: None,
+            complete: !progress.stopped(),
             kernel_seconds,
             seconds: 0.0,
         };
         Ok((record, gram))
+    }
+
+    /// After an interrupt: the first examples, of which so many have kernels, in the proportion that was asked for. None if all have.
+    fn done(&self, count: usize, positions: usize) -> Result<Option<(Examples, Examples)>, Failure> {
+        let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
+        if count == all.len() {
+            return Ok(None);
+        }
+        if count < 2 {
+            return Err(Failure::new(
+                "interrupted before two examples had kernels: there is nothing to report",
+            ));
+        }
+        let train = (count * self.train.len() / all.len()).clamp(1, count - 1);
+        let part = |own: &[usize]| {
+            let found = examples(&self.network.graph, &self.data, own, positions);
+            found.map_err(|error| Failure::new(error.to_string()))
+        };
+        Ok(Some((part(&all[..train])?, part(&all[train..count])?)))
     }
 
     /// Means over finite networks.
@@ -136,6 +157,11 @@ impl<'a> Asked<'a> {
         let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
         let found = draws.sample(&self.data, &all, progress);
         let found = found.map_err(|error| Failure::new(error.to_string()))?;
+        if found.draws < 2 {
+            return Err(Failure::new(
+                "interrupted before two networks were drawn: there is nothing to report",
+            ));
+        }
         let method = sampled(graph, &self.values, &found);
         Ok((found.mean, method))
     }

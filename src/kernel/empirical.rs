@@ -95,7 +95,7 @@ fn front(shaped: &Shaped, id: NodeId, values: &[Rational]) -> Option<f64> {
 }
 
 impl Draws<'_> {
-    /// The kernels of some examples.
+    /// The kernels of some examples, over the networks that were drawn before the watch stopped.
     ///
     /// # Errors
     /// If the network cannot be run at these lengths.
@@ -108,13 +108,16 @@ impl Draws<'_> {
         let backward = Arc::new(build(&self.first_entry(), self.values, 1, &setting, Purpose::Training)?);
         let (count, tangent) = (self.count, self.tangent);
         let one = |seed: usize| {
+            if watch.stopped() {
+                return None;
+            }
             let nngp = outputs(&forward, &setting, seed as u64, data, examples);
             let ntk =
                 if tangent { jacobian(&backward, &setting, seed as u64, data, examples) } else { Vec::new() };
             watch.finished(examples.len() * (examples.len() + 1) / 2 / count.max(1));
-            (nngp, ntk)
+            Some((nngp, ntk))
         };
-        let draws: Vec<(Vec<f64>, Vec<f64>)> = (0..count).into_par_iter().map(one).collect();
+        let draws: Vec<(Vec<f64>, Vec<f64>)> = (0..count).into_par_iter().filter_map(one).collect();
         let (nngp, nngp_error) = averaged(draws.iter().map(|draw| &draw.0));
         let (ntk, ntk_error) = averaged(draws.iter().map(|draw| &draw.1));
         let rows = (nngp.len() as f64).sqrt() as usize;
@@ -122,7 +125,7 @@ impl Draws<'_> {
             mean: Gram { rows, columns: rows, nngp, ntk },
             nngp_error,
             ntk_error,
-            draws: self.count,
+            draws: draws.len(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! Whole kernels, tile by tile.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -33,6 +34,11 @@ pub struct Gram {
 pub trait Watch: Sync {
     /// So many of all pairs of points are done.
     fn finished(&self, pairs: usize);
+
+    /// Whether the rest is to be left undone.
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody.
@@ -41,7 +47,7 @@ impl Watch for () {
 }
 
 impl Limit {
-    /// The kernels of all pairs of some points.
+    /// The kernels of all pairs of some points; if the watch stops, those of the first ones, as many as were done.
     pub fn gram(&self, points: &Points, watch: &dyn Watch) -> Gram {
         let statistics = self.prepare(points);
         let (height, width) = self.tile(points.count, points.count);
@@ -57,10 +63,12 @@ impl Limit {
                 ));
             }
         }
+        // Column by column, so that what is done when the watch stops are all pairs of the first points.
+        jobs.sort_by_key(|(rows, columns)| (columns.start, rows.start));
         self.assembled((&statistics, &statistics), (jobs, true), watch)
     }
 
-    /// The kernels between some points and others.
+    /// The kernels between some points and others; if the watch stops, those of the first ones on the left, as many as were done.
     pub fn cross(&self, left: &Points, right: &Points, watch: &dyn Watch) -> Gram {
         let (one, two) = (self.prepare(left), self.prepare(right));
         let (height, width) = self.tile(left.count, right.count);
@@ -88,25 +96,40 @@ impl Limit {
         (jobs, symmetric): (Vec<Job>, bool),
         watch: &dyn Watch,
     ) -> Gram {
-        let one = |(rows, columns): &Job| {
+        // In order over all threads: every one takes the next tile that is left.
+        let next = AtomicUsize::new(0);
+        let one = |_: usize| {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let (rows, columns) = &jobs[at];
+            if watch.stopped() {
+                return (at, None);
+            }
             let tile = Tile { left, right, rows: rows.clone(), columns: columns.clone(), diagonal: false };
             let found = Run::new(&self.nodes, &self.cross, tile).finish();
             watch.finished(rows.len() * columns.len());
-            found
+            (at, found)
         };
-        let found: Vec<Option<Buffer>> = jobs.par_iter().map(one).collect();
+        let found: Vec<(usize, Option<Buffer>)> = (0..jobs.len()).into_par_iter().map(one).collect();
         let positions = self.positions();
         let (rows, columns) = (left.count * positions, right.count * positions);
         let room = |asked: bool| if asked { vec![0.0; rows * columns] } else { Vec::new() };
         let mut gram = Gram { rows, columns, nngp: room(true), ntk: room(self.tangent) };
-        for (job, buffer) in jobs.iter().zip(found) {
-            let Some(buffer) = buffer else { continue };
+        let mut whole = if symmetric { right.count } else { left.count };
+        for (at, buffer) in found {
+            let job = &jobs[at];
+            let Some(buffer) = buffer else {
+                whole = whole.min(if symmetric { job.1.start } else { job.0.start });
+                continue;
+            };
             place(&mut gram.nngp, columns, job, &buffer, &buffer.value, symmetric);
             if let Some(tangent) = &buffer.tangent {
                 place(&mut gram.ntk, columns, job, &buffer, tangent, symmetric);
             }
         }
-        gram
+        match whole * positions {
+            all if all == rows => gram,
+            part => gram.part(0..part, 0..if symmetric { part } else { columns }),
+        }
     }
 }
 

@@ -218,7 +218,7 @@ fn legend(out: &mut String, record: &Diagram) {
 /// The page.
 pub fn html(record: &Diagram) -> String {
     let title = format!("Phases of {} with {}", record.network, record.activation);
-    let verdict = record.trained.as_ref().map(verdict).unwrap_or_default();
+    let verdict = record.trained.as_ref().map(|own| verdict(own, record.complete)).unwrap_or_default();
     let rows = point(&record.own);
     let heading = format!("at σ²w = {}, σ²b = {}", short(record.own.weight), short(record.own.bias));
     let edge: Vec<Vec<String>> = record

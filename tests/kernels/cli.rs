@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+#[cfg(target_os = "linux")]
+use crate::interrupt::interrupted;
 use crate::page::{self, every_command_runs, run};
 
 const DOCS: &str = include_str!("../../docs/infinite-width.md");
@@ -131,4 +133,21 @@ fn steps_beyond_the_largest_rate_diverge() {
     let (_, below) = errors(0.9 * largest);
     let (_, above) = errors(1.1 * largest);
     assert!(below[1] < below[0] && above[1] > 1e3 * above[0], "{below:?} {above:?}");
+}
+
+/// An interrupt leaves the study of the first examples, or of the networks that were drawn.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_a_partial_report() {
+    let (text, status) = interrupted("kernel specs/convnet.mup --train 800 --test 800 -q --threads 1", 6000);
+    assert!(text.contains("interrupted: this is what was done until then"), "{text}");
+    assert!(text.contains("test accuracy of regression") && !text.contains("800 training"), "{text}");
+    assert_eq!(status, Some(2));
+    let line =
+        "kernel specs/mlp.mup --sample 5000 --train 10 --test 10 -q --threads 1 --ridge 0.01 --format json";
+    let (text, status) = interrupted(line, 1500);
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(record["complete"] == false && record["method"].as_str().unwrap().starts_with("Monte Carlo"));
+    assert!(!record["method"].as_str().unwrap().contains(" 5000 networks"), "{record}");
+    assert_eq!(status, Some(2));
 }
