@@ -1,7 +1,7 @@
 //! Word vectors in the kernel limit and under muP, at growing widths.
 //!
 //! In the neural-tangent parameterization a step moves the logits by order 1 and every vector by order n^(-1/2) of itself: at infinite width the vectors are
-//! the random ones of the start, and so are their neighbours. Under muP they move by order 1 (Yang & Hu 2021, arXiv 2011.14522, section 7 and figure 2). Both
+//! the random ones of the start, and so are their neighbours. Under muP they move by order 1 (Yang & Hu 2021, arXiv 2011.14522). Both
 //! start with unit weights and have one tangent kernel then, so that one learning rate drives them: NTK puts n^(-1/2) in front of the readout, muP 1/n, with the
 //! rates of the compiler's tables relative to width 1.
 

@@ -1,7 +1,7 @@
 //! Deep networks of a layer, trained on the digits: which of them learn.
 //!
-//! Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017 (arXiv 1611.01232, section 5 and figure 5): random networks can be trained where signals reach their
-//! end, up to about six correlation lengths deep. Here plain gradient descent trains a perceptron of a given depth at every point of a small grid.
+//! Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017 (arXiv 1611.01232): random networks can be trained where signals reach their
+//! end, and how deep that is is measured in correlation lengths. Here plain gradient descent trains a perceptron of a given depth at every point of a small grid.
 
 use std::fmt::Write;
 use std::sync::Arc;

@@ -139,10 +139,7 @@ pub fn verdict(trained: &Trained, complete: bool) -> String {
     match (trained.separation, trained.layers_per_scale) {
         (Some(separation), scale) => {
             let scale = scale.map_or(String::new(), |own| {
-                format!(
-                    "; they learn up to about {} depth scales deep (six in Schoenholz et al. 2017)",
-                    short(own)
-                )
+                format!("; they learn up to about {} depth scales deep", short(own))
             });
             let word = if trained.holds { "as predicted" } else { "NOT as predicted" };
             format!(
