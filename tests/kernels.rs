@@ -18,6 +18,8 @@ mod golden;
 mod metamorphic;
 #[path = "kernels/prediction.rs"]
 mod prediction;
+#[path = "kernels/sampled.rs"]
+mod sampled;
 
 use mupc::graph::NodeId;
 use mupc::kernel::{Gram, Limit, NoLimit, Parameterization, Points, Prior};

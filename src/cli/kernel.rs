@@ -15,9 +15,9 @@ use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Norm, Op};
 use crate::kernel::dynamics::Loss;
-use crate::kernel::empirical::{Draws, Sampled};
+use crate::kernel::empirical::{self, Sampled};
 use crate::kernel::record::{Record, Trained};
 use crate::kernel::study::{Course, Examples, examples, study};
 use crate::kernel::{Gram, Limit, NoLimit, Prior, Watch, trained};
@@ -79,7 +79,9 @@ impl<'a> Asked<'a> {
         let limit = match self.args.sample {
             None => {
                 let limit = Limit::new(graph, &self.values, &self.prior, self.output, tangent);
-                Some(limit.map_err(|error| failed(self.network, &error))?)
+                let mut limit = limit.map_err(|error| failed(self.network, &error))?;
+                limit.draws.power = u32::from(self.args.lattice);
+                Some(limit)
             }
             Some(_) => None,
         };
@@ -91,9 +93,14 @@ impl<'a> Asked<'a> {
         let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
         let whole = train.points.followed_by(&test.points);
-        let progress = Progress::start(count, self.args.result.quiet);
+        let rounds = limit.as_ref().map_or(1, Limit::rounds);
+        let progress = Progress::start(count, rounds, self.args.result.quiet);
         let (gram, method) = match &limit {
-            Some(limit) => (limit.gram(&whole, &progress), "infinite width".to_string()),
+            Some(limit) => {
+                let gram = limit.gram(&whole, &progress);
+                let method = drawn(graph, limit, &gram);
+                (gram, method)
+            }
             None => self.sample(tangent, &progress)?,
         };
         let kernel_seconds = progress.end();
@@ -146,7 +153,7 @@ impl<'a> Asked<'a> {
     /// Means over finite networks.
     fn sample(&self, tangent: bool, progress: &Progress) -> Result<(Gram, String), Failure> {
         let graph = &self.network.graph;
-        let draws = Draws {
+        let draws = empirical::Draws {
             graph,
             values: &self.values,
             prior: &self.prior,
@@ -154,6 +161,7 @@ impl<'a> Asked<'a> {
             count: self.args.sample.map_or(0, |count| count as usize),
             tangent,
         };
+        hold_examples_apart(self.network)?;
         let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
         let found = draws.sample(&self.data, &all, progress);
         let found = found.map_err(|error| Failure::new(error.to_string()))?;
@@ -173,9 +181,11 @@ fn failed(network: &Network, error: &NoLimit) -> Failure {
     if let Some(span) = error.span {
         item = item.at(span, "here");
     }
-    let item = item
-        .help_if(error.help.clone())
-        .note("`--sample 50` estimates the kernels of finite networks in its place");
+    let item = item.help_if(error.help.clone());
+    let item = match hold_examples_apart(network) {
+        Ok(()) => item.note("`--sample 50` estimates the kernels of finite networks in its place"),
+        Err(_) => item,
+    };
     Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })
 }
 
@@ -222,6 +232,47 @@ fn positions(graph: &Graph, output: NodeId, values: &[Rational]) -> usize {
     let shape = &graph.node(output).shape;
     let own = &shape[..shape.len().saturating_sub(1)];
     own.iter().filter_map(|dim| dim.at(values)?.to_integer()).map(|length| length.max(1) as usize).product()
+}
+
+/// Batch statistics make examples depend on each other: no kernel compares two of them then.
+fn hold_examples_apart(network: &Network) -> Result<(), Failure> {
+    let graph = &network.graph;
+    let batched = |id: &NodeId| matches!(graph.node(*id).op, Op::Normalize { norm: Norm::Batch, .. });
+    let Some(id) = graph.ids().find(batched) else { return Ok(()) };
+    let reason = format!(
+        "`{}` has no kernel: batch normalization makes examples depend on each other",
+        graph.labels()[id.index()]
+    );
+    let item = Diagnostic::new(Stage::Analysis, reason)
+        .at(graph.node(id).span, "here")
+        .help("`layer_norm` or `rms_norm` normalize one example at a time");
+    Err(Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] }))
+}
+
+/// How a limit was found, in words.
+fn drawn(graph: &Graph, limit: &Limit, gram: &Gram) -> String {
+    let labels = graph.labels();
+    let names: Vec<String> =
+        limit.sampled().into_iter().map(|id| format!("`{}`", labels[id.index()])).collect();
+    if names.is_empty() {
+        return "infinite width".to_string();
+    }
+    let (first, rest) =
+        (names.iter().take(4).cloned().collect::<Vec<_>>().join(", "), names.len().saturating_sub(4));
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let tangent =
+        if limit.tangent { format!(", of the NTK {:.3} %", 100.0 * gram.errors[1]) } else { String::new() };
+    let cut = match gram.cut.iter().copied().fold(0.0, f64::max) {
+        0.0 => String::new(),
+        cut => format!("; negative eigenvalues, down to {cut:.1e} of the largest, set to zero"),
+    };
+    format!(
+        "infinite width; Monte Carlo where no closed form is known ({first}{rest}): {} shifts of a lattice of {} points\n\
+         relative standard error of the NNGP {:.3} %{tangent}{cut}",
+        limit.draws.shifts,
+        1_u64 << limit.draws.power,
+        100.0 * gram.errors[0]
+    )
 }
 
 /// What finite networks were drawn, in words.

@@ -122,7 +122,7 @@ impl Draws<'_> {
         let (ntk, ntk_error) = averaged(draws.iter().map(|draw| &draw.1));
         let rows = (nngp.len() as f64).sqrt() as usize;
         Ok(Sampled {
-            mean: Gram { rows, columns: rows, nngp, ntk },
+            mean: Gram { rows, columns: rows, nngp, ntk, errors: [nngp_error, ntk_error], cut: [0.0; 2] },
             nngp_error,
             ntk_error,
             draws: draws.len(),
@@ -210,7 +210,7 @@ fn jacobian(
 }
 
 /// The mean over draws, and the relative standard error of it.
-fn averaged<'a>(draws: impl Iterator<Item = &'a Vec<f64>> + Clone) -> (Vec<f64>, f64) {
+pub(super) fn averaged<'a>(draws: impl Iterator<Item = &'a Vec<f64>> + Clone) -> (Vec<f64>, f64) {
     let count = draws.clone().count() as f64;
     let mut mean = vec![0.0; draws.clone().next().map_or(0, Vec::len)];
     for draw in draws.clone() {

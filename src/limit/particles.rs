@@ -14,9 +14,9 @@
 use rayon::prelude::*;
 
 use super::Watch;
-use super::lattice::Lattice;
 use super::problem::Problem;
 use crate::graph::Func;
+use crate::kernel::lattice::Lattice;
 use crate::numeric::function::{slope, value};
 
 /// How the limit is computed.
