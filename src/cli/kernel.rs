@@ -162,6 +162,12 @@ impl<'a> Asked<'a> {
             tangent,
         };
         hold_examples_apart(self.network)?;
+        if tangent && positions(graph, self.output, &self.values) > 1 {
+            return Err(Failure::Other(
+                "the output has positions, and the NTK of drawn networks is that of one output".to_string(),
+                Some("ask for the NNGP alone, `--kernel nngp`, or name a tensor without positions with `--output`".to_string()),
+            ));
+        }
         let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
         let found = draws.sample(&self.data, &all, progress);
         let found = found.map_err(|error| Failure::new(error.to_string()))?;

@@ -113,6 +113,10 @@ fn bad_requests_are_refused_before_any_work() {
         (&["specs/mlp.mup", "--set", "n"], "--set"),
         (&["specs/nothing.mup"], "no such file"),
         (
+            &["tests/specs/lstm.mup", "--sample", "2", "--set", "seq=4", "--train", "2", "--test", "2"],
+            "has positions",
+        ),
+        (
             &["specs/resnet18.mup", "--sample", "2", "--train", "2", "--test", "2"],
             "examples depend on each other",
         ),

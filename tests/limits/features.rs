@@ -3,9 +3,9 @@
 use mupc::Named;
 use mupc::graph::Func;
 use mupc::kernel::dual::dual;
+use mupc::kernel::lattice::Lattice;
 use mupc::limit::embedding::{self, Roles};
 use mupc::limit::finite::{self, judged};
-use mupc::limit::lattice::Lattice;
 use mupc::limit::linear::{self, Moments};
 use mupc::limit::particles;
 use mupc::limit::problem::{Problem, ProblemError};
