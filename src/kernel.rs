@@ -8,7 +8,9 @@
 //! |---|---|
 //! | [`node`], `build` | the graph as nodes with positions and without channels; what has no limit is an error that names the node |
 //! | `plan` | which pairs of nodes are needed, and the rule of each |
+//! | `cells` | which pairs of positions of two nodes are kept |
 //! | [`dual`], [`series`], [`quadrature`], [`angle`] | what nonlinearities make of covariances: closed forms, Hermite series, integrals |
+//! | [`formula`], `sampling`, [`lattice`] | what functions of several Gaussians make of them, by quasi-Monte Carlo |
 //! | `prepare`, [`statistics`] | single points: variances, deviations, attention patterns |
 //! | `evaluate`, [`gram`] | tiles of pairs of points, in parallel, bit-identical for any number of threads |
 //! | [`spectrum`], [`regression`], [`dynamics`], [`study`] | what follows from a kernel: predictions, time, modes |
@@ -18,11 +20,14 @@
 
 pub mod angle;
 mod build;
+mod cells;
 pub mod dual;
 pub mod dynamics;
 pub mod empirical;
 mod evaluate;
+pub mod formula;
 pub mod gram;
+pub mod lattice;
 pub mod node;
 mod plan;
 mod prepare;
@@ -30,6 +35,7 @@ pub mod prior;
 pub mod quadrature;
 pub mod record;
 pub mod regression;
+mod sampling;
 pub mod series;
 pub mod sparse;
 pub mod spectrum;
@@ -48,7 +54,7 @@ pub use gram::{Gram, Watch};
 pub use prior::{ParamPrior, Parameterization, Prior};
 pub use statistics::Points;
 
-use node::{Node, Place};
+use node::{Kind, Node, Place};
 use plan::{Demand, Plan, Planner};
 
 /// The infinite-width limit of one tensor of a network.
@@ -66,6 +72,23 @@ pub struct Limit {
     pub channels: usize,
     /// Whether the tangent is computed.
     pub tangent: bool,
+    /// What means over draws are taken over.
+    pub draws: Draws,
+}
+
+/// Draws of a mean that stands for an expectation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draws {
+    /// Points of a lattice: two to this power.
+    pub power: u32,
+    /// Independent shifts of the lattice, at least two: kernels are means over them, and their scatter gives the standard error.
+    pub shifts: u64,
+}
+
+impl Default for Draws {
+    fn default() -> Draws {
+        Draws { power: 8, shifts: 8 }
+    }
 }
 
 impl Limit {
@@ -91,11 +114,20 @@ impl Limit {
             error
         };
         let mut planner = Planner::new(&nodes, &label);
-        planner.demand((made.output, made.output), Demand { tied: false, tangent });
+        planner.demand((made.output, made.output), Demand { tangent, ..Demand::default() });
         let cross = planner.plan().map_err(spanned)?;
         let reached = prepare::reached(&nodes, made.output);
         let own = prepare::plan(&nodes, &reached, &label).map_err(spanned)?;
-        Ok(Limit { reached, cross, own, shape: made.shape, channels: made.channels, tangent, nodes })
+        Ok(Limit {
+            reached,
+            cross,
+            own,
+            shape: made.shape,
+            channels: made.channels,
+            tangent,
+            draws: Draws::default(),
+            nodes,
+        })
     }
 
     /// How many positions the tensor has.
@@ -106,26 +138,34 @@ impl Limit {
     /// The most positions of any node whose pairs are computed.
     fn largest_size(&self) -> usize {
         let steps = self.cross.steps.iter().chain(&self.own.steps);
-        let cells = steps.map(|step| {
-            let (left, right) = (self.nodes[step.pair.0].size, self.nodes[step.pair.1].size);
-            if step.demand.tied {
-                (left as f64).sqrt() as usize
-            } else {
-                ((left * right) as f64).sqrt() as usize
-            }
-        });
-        cells.max().unwrap_or(1)
+        steps.map(|step| (self.cells(step) as f64).sqrt() as usize).max().unwrap_or(1)
     }
 
     /// The most numbers that a pair of points needs at once, roughly.
     pub fn numbers_per_pair(&self) -> usize {
-        let cells = |step: &plan::Step| {
-            let (left, right) = (self.nodes[step.pair.0].size, self.nodes[step.pair.1].size);
-            let cells = if step.demand.tied { left } else { left * right };
-            cells * (1 + usize::from(step.demand.tangent))
-        };
-        let mut sizes: Vec<usize> = self.cross.steps.iter().map(cells).collect();
+        let numbers = |step: &plan::Step| self.cells(step) * (1 + usize::from(step.demand.tangent));
+        let mut sizes: Vec<usize> = self.cross.steps.iter().map(numbers).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         sizes.iter().take(6).sum()
+    }
+
+    /// How many pairs of positions a step keeps.
+    fn cells(&self, step: &plan::Step) -> usize {
+        step.demand.cells.count((self.nodes[step.pair.0].size, self.nodes[step.pair.1].size))
+    }
+
+    /// Where expectations have no closed form and are means over draws, in the order of the graph.
+    pub fn sampled(&self) -> BTreeSet<NodeId> {
+        let own = self.reached.iter().map(|place| &self.nodes[*place]);
+        own.filter(|node| matches!(node.kind, Kind::Sampled(_))).map(|node| node.origin).collect()
+    }
+
+    /// The most Gaussians, at x and x' together, of such an expectation; zero where there is none.
+    fn dimensions(&self) -> usize {
+        let own = self.reached.iter().map(|place| match &self.nodes[*place].kind {
+            Kind::Sampled(own) => 2 * own.most(),
+            _ => 0,
+        });
+        own.max().unwrap_or(0)
     }
 }

@@ -7,7 +7,7 @@
 //! | [`phase`] | the diagram over weight and bias variance: ordered, chaotic, and the edge between them |
 //! | [`trainable`] | deep networks of that layer, trained on the digits: which of them learn |
 //! | [`linear`] | the muP limit of a network with one linear hidden layer, as an exact recursion |
-//! | [`lattice`], [`particles`] | the mean-field limit of a network with one hidden layer, by quasi-Monte Carlo particles |
+//! | [`particles`] | the mean-field limit of a network with one hidden layer, by quasi-Monte Carlo particles |
 //! | [`finite`] | the networks of finite width that these are the limits of, and how fast they get there |
 //! | [`words`], [`embedding`] | word vectors in the kernel limit and under muP |
 //!
@@ -17,7 +17,6 @@
 pub mod block;
 pub mod embedding;
 pub mod finite;
-pub mod lattice;
 pub mod linear;
 pub mod maps;
 pub mod particles;
@@ -31,6 +30,11 @@ pub mod words;
 pub trait Watch: Sync {
     /// So many of the announced pieces of work are done.
     fn finished(&self, _pieces: usize) {}
+
+    /// Whether the rest is to be left undone.
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody watches.

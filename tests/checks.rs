@@ -1,5 +1,9 @@
 //! `mupc check` from the outside: the page about it, bad input, independence of threads.
 
+#[cfg(target_os = "linux")]
+#[path = "common/interrupt.rs"]
+mod interrupt;
+
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -131,37 +135,8 @@ fn the_page_stands_alone() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_leaves_a_partial_report() {
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mupc"))
-        .args([
-            "check",
-            "specs/mlp.mup",
-            "-q",
-            "--lr",
-            "2^-10",
-            "--seeds",
-            "200",
-            "--over",
-            "n=64..1024",
-            "--threads",
-            "1",
-        ])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The handler is there once the process catches signal 2.
-    let catches = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
-        mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 2 != 0)
-    };
-    while !catches() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    let mut text = String::new();
-    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
+    let line = "check specs/mlp.mup -q --lr 2^-10 --seeds 200 --over n=64..1024 --threads 1";
+    let (text, status) = interrupt::interrupted(line, 400);
     assert!(text.contains("(interrupted: a part of the runs)"), "{text}");
-    assert!(matches!(child.wait().unwrap().code(), Some(1 | 2)));
+    assert!(matches!(status, Some(1 | 2)));
 }

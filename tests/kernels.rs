@@ -1,5 +1,8 @@
 //! The infinite-width limit of specs: kernels against published values, against each other, and at the edges.
 
+#[cfg(target_os = "linux")]
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "common/page.rs"]
 mod page;
 
@@ -15,6 +18,8 @@ mod golden;
 mod metamorphic;
 #[path = "kernels/prediction.rs"]
 mod prediction;
+#[path = "kernels/sampled.rs"]
+mod sampled;
 
 use mupc::graph::NodeId;
 use mupc::kernel::{Gram, Limit, NoLimit, Parameterization, Points, Prior};

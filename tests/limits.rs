@@ -1,5 +1,8 @@
 //! Limits beyond kernels: phases of deep networks, and wide networks that learn features.
 
+#[cfg(target_os = "linux")]
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "common/page.rs"]
 mod page;
 

@@ -11,16 +11,16 @@ use std::time::Instant;
 use arguments::Which;
 use progress::Progress;
 
-use super::failure::{Answer, Failure};
+use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Norm, Op};
 use crate::kernel::dynamics::Loss;
-use crate::kernel::empirical::{Draws, Sampled};
+use crate::kernel::empirical::{self, Sampled};
 use crate::kernel::record::{Record, Trained};
-use crate::kernel::study::{Course, examples, study};
-use crate::kernel::{Gram, Limit, NoLimit, Prior, trained};
+use crate::kernel::study::{Course, Examples, examples, study};
+use crate::kernel::{Gram, Limit, NoLimit, Prior, Watch, trained};
 use crate::network::Network;
 use crate::numeric::data::{Bound, Source, bind};
 use crate::rational::Rational;
@@ -46,7 +46,7 @@ pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
     let asked = Asked::new(args, &network, &source)?;
     output::threads(args.threads)?;
     let (mut record, gram) = asked.record()?;
-    if args.trained {
+    if args.trained && record.complete {
         record.trained =
             finite(&network, &asked.values, &asked.prior, (&asked.data, &asked.train, &asked.test))?;
     }
@@ -58,7 +58,8 @@ pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
         || kernel_html::html(&record),
         || kernel_html::charts(&record),
     )?;
-    Ok(Answer::text(text))
+    let status = if record.complete { Status::Holds } else { Status::CouldNotRun };
+    Ok(Answer { status, ..Answer::text(text) })
 }
 
 impl<'a> Asked<'a> {
@@ -78,7 +79,9 @@ impl<'a> Asked<'a> {
         let limit = match self.args.sample {
             None => {
                 let limit = Limit::new(graph, &self.values, &self.prior, self.output, tangent);
-                Some(limit.map_err(|error| failed(self.network, &error))?)
+                let mut limit = limit.map_err(|error| failed(self.network, &error))?;
+                limit.draws.power = u32::from(self.args.lattice);
+                Some(limit)
             }
             Some(_) => None,
         };
@@ -89,14 +92,19 @@ impl<'a> Asked<'a> {
         let failed = |error: crate::kernel::study::NoStudy| Failure::new(error.to_string());
         let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
-        let progress = Progress::start(count, self.args.result.quiet);
+        let whole = train.points.followed_by(&test.points);
+        let rounds = limit.as_ref().map_or(1, Limit::rounds);
+        let progress = Progress::start(count, rounds, self.args.result.quiet);
         let (gram, method) = match &limit {
             Some(limit) => {
-                (limit.gram(&train.points.followed_by(&test.points), &progress), "infinite width".to_string())
+                let gram = limit.gram(&whole, &progress);
+                let method = drawn(graph, limit, &gram);
+                (gram, method)
             }
             None => self.sample(tangent, &progress)?,
         };
         let kernel_seconds = progress.end();
+        let (train, test) = self.done(gram.rows / positions.max(1), positions)?.unwrap_or((train, test));
         let loss: Loss = self.args.loss.into();
         let times = (!self.args.times.is_empty()).then(|| self.args.times.clone());
         let course = Course { loss, ridge: self.args.ridge, times, rate: self.args.rate };
@@ -108,24 +116,44 @@ impl<'a> Asked<'a> {
             parameterization: format!("{:?}", self.args.parameterization).to_lowercase(),
             start: self.args.start(),
             data: self.data.describe(),
-            train: self.train.len(),
-            test: self.test.len(),
+            train: train.points.count,
+            test: test.points.count,
             outputs: train.targets.ncols(),
             loss: loss.formula().to_string(),
             rate: self.args.rate,
             method,
             kernels,
             trained: None,
+            complete: !progress.stopped(),
             kernel_seconds,
             seconds: 0.0,
         };
         Ok((record, gram))
     }
 
+    /// After an interrupt: the first examples, of which so many have kernels, in the proportion that was asked for. None if all have.
+    fn done(&self, count: usize, positions: usize) -> Result<Option<(Examples, Examples)>, Failure> {
+        let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
+        if count == all.len() {
+            return Ok(None);
+        }
+        if count < 2 {
+            return Err(Failure::new(
+                "interrupted before two examples had kernels: there is nothing to report",
+            ));
+        }
+        let train = (count * self.train.len() / all.len()).clamp(1, count - 1);
+        let part = |own: &[usize]| {
+            let found = examples(&self.network.graph, &self.data, own, positions);
+            found.map_err(|error| Failure::new(error.to_string()))
+        };
+        Ok(Some((part(&all[..train])?, part(&all[train..count])?)))
+    }
+
     /// Means over finite networks.
     fn sample(&self, tangent: bool, progress: &Progress) -> Result<(Gram, String), Failure> {
         let graph = &self.network.graph;
-        let draws = Draws {
+        let draws = empirical::Draws {
             graph,
             values: &self.values,
             prior: &self.prior,
@@ -133,9 +161,21 @@ impl<'a> Asked<'a> {
             count: self.args.sample.map_or(0, |count| count as usize),
             tangent,
         };
+        hold_examples_apart(self.network)?;
+        if tangent && positions(graph, self.output, &self.values) > 1 {
+            return Err(Failure::Other(
+                "the output has positions, and the NTK of drawn networks is that of one output".to_string(),
+                Some("ask for the NNGP alone, `--kernel nngp`, or name a tensor without positions with `--output`".to_string()),
+            ));
+        }
         let all: Vec<usize> = self.train.iter().chain(&self.test).copied().collect();
         let found = draws.sample(&self.data, &all, progress);
         let found = found.map_err(|error| Failure::new(error.to_string()))?;
+        if found.draws < 2 {
+            return Err(Failure::new(
+                "interrupted before two networks were drawn: there is nothing to report",
+            ));
+        }
         let method = sampled(graph, &self.values, &found);
         Ok((found.mean, method))
     }
@@ -147,9 +187,11 @@ fn failed(network: &Network, error: &NoLimit) -> Failure {
     if let Some(span) = error.span {
         item = item.at(span, "here");
     }
-    let item = item
-        .help_if(error.help.clone())
-        .note("`--sample 50` estimates the kernels of finite networks in its place");
+    let item = item.help_if(error.help.clone());
+    let item = match hold_examples_apart(network) {
+        Ok(()) => item.note("`--sample 50` estimates the kernels of finite networks in its place"),
+        Err(_) => item,
+    };
     Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })
 }
 
@@ -196,6 +238,47 @@ fn positions(graph: &Graph, output: NodeId, values: &[Rational]) -> usize {
     let shape = &graph.node(output).shape;
     let own = &shape[..shape.len().saturating_sub(1)];
     own.iter().filter_map(|dim| dim.at(values)?.to_integer()).map(|length| length.max(1) as usize).product()
+}
+
+/// Batch statistics make examples depend on each other: no kernel compares two of them then.
+fn hold_examples_apart(network: &Network) -> Result<(), Failure> {
+    let graph = &network.graph;
+    let batched = |id: &NodeId| matches!(graph.node(*id).op, Op::Normalize { norm: Norm::Batch, .. });
+    let Some(id) = graph.ids().find(batched) else { return Ok(()) };
+    let reason = format!(
+        "`{}` has no kernel: batch normalization makes examples depend on each other",
+        graph.labels()[id.index()]
+    );
+    let item = Diagnostic::new(Stage::Analysis, reason)
+        .at(graph.node(id).span, "here")
+        .help("`layer_norm` or `rms_norm` normalize one example at a time");
+    Err(Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] }))
+}
+
+/// How a limit was found, in words.
+fn drawn(graph: &Graph, limit: &Limit, gram: &Gram) -> String {
+    let labels = graph.labels();
+    let names: Vec<String> =
+        limit.sampled().into_iter().map(|id| format!("`{}`", labels[id.index()])).collect();
+    if names.is_empty() {
+        return "infinite width".to_string();
+    }
+    let (first, rest) =
+        (names.iter().take(4).cloned().collect::<Vec<_>>().join(", "), names.len().saturating_sub(4));
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let tangent =
+        if limit.tangent { format!(", of the NTK {:.3} %", 100.0 * gram.errors[1]) } else { String::new() };
+    let cut = match gram.cut.iter().copied().fold(0.0, f64::max) {
+        0.0 => String::new(),
+        cut => format!("; negative eigenvalues, down to {cut:.1e} of the largest, set to zero"),
+    };
+    format!(
+        "infinite width; Monte Carlo where no closed form is known ({first}{rest}): {} shifts of a lattice of {} points\n\
+         relative standard error of the NNGP {:.3} %{tangent}{cut}",
+        limit.draws.shifts,
+        1_u64 << limit.draws.power,
+        100.0 * gram.errors[0]
+    )
 }
 
 /// What finite networks were drawn, in words.

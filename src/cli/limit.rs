@@ -15,7 +15,7 @@ use super::progress::Meter;
 use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
 use crate::limit::problem::Problem;
-use crate::limit::record::{Embedded, Followed};
+use crate::limit::record::{Embedded, Followed, Side};
 use crate::limit::words::Corpus;
 use crate::limit::{Watch, linear, particles};
 use crate::network::{Network, compile};
@@ -44,7 +44,7 @@ impl Bar {
         let template = format!(
             "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
         );
-        Bar(Meter::new(pieces as u64, &template, quiet))
+        Bar(Meter::new(pieces as u64, &template, quiet).interruptible())
     }
 
     /// Takes the bar away.
@@ -57,6 +57,20 @@ impl Watch for Bar {
     fn finished(&self, pieces: usize) {
         self.0.bar.inc(pieces as u64);
     }
+
+    fn stopped(&self) -> bool {
+        self.0.stopped()
+    }
+}
+
+/// The status of an answer: what was interrupted is not judged.
+pub fn status(complete: bool, holds: bool) -> Status {
+    if complete { Status::of(holds) } else { Status::CouldNotRun }
+}
+
+/// The interrupt came before there was anything to report.
+pub fn nothing_done(what: &str) -> Failure {
+    Failure::new(format!("interrupted before {what}: there is nothing to report"))
 }
 
 fn not_run(error: &NotRun) -> Failure {
@@ -72,7 +86,7 @@ fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
         || limit_html::followed_charts(record),
     )?;
     let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
-    Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
+    Ok(Answer { status: status(record.complete, holds), ..Answer::text(text) })
 }
 
 /// Finite networks beside a limit, and the record of both.
@@ -98,6 +112,8 @@ fn beside(
         record.finite =
             Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
         bar.end();
+        record.finite = record.finite.filter(|own| !own.points.is_empty());
+        record.complete &= !bar.stopped();
         let sizes = record.finite.iter().flat_map(|own| &own.points).map(|own| own.size);
         record.resolved = 3.0 * record.error <= sizes.fold(f64::INFINITY, f64::min);
     }
@@ -118,6 +134,7 @@ fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) 
         error: 0.0,
         finite: None,
         resolved: true,
+        complete: true,
         seconds: 0.0,
     }
 }
@@ -155,18 +172,20 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     let bar = Bar::start("lattices", usize::from(args.shifts), args.common.output.quiet);
     let limit = particles::limit(&problem, &particles, &bar);
     bar.end();
+    let limit = limit.ok_or_else(|| nothing_done("two lattices were followed"))?;
     let error = finite::distance(&limit.errors, &vec![vec![0.0; problem.y().len()]; course.steps + 1]);
     let mut found = record(
         "mean-field",
         format!("f(x) = (1/n) sum a {}(w x + b): one hidden layer", args.activation.name()),
         format!(
             "quasi-Monte Carlo: {} shifts of a lattice of {} particles",
-            args.shifts,
+            limit.shifts,
             1_u64 << args.particles
         ),
         limit.outputs,
     );
     found.error = error;
+    found.complete = !bar.stopped();
     let mut found = beside(&args.common, &args.examples, &problem, &course, found)?;
     found.seconds = started.elapsed().as_secs_f64();
     followed(&args.common, &found)
@@ -202,8 +221,11 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     let side = |named: Named, expected: f64| {
         course.side(&network, (named, expected), &roles, &corpus, &bar).map_err(|error| not_run(&error))
     };
-    let sides = vec![side(Named::Ntk, -0.5)?, side(Named::Mup, 0.0)?];
+    let sides: Vec<Side> = [side(Named::Ntk, -0.5)?, side(Named::Mup, 0.0)?].into_iter().flatten().collect();
     bar.end();
+    if sides.is_empty() {
+        return Err(nothing_done("a network was trained"));
+    }
     if diverged(&sides) {
         return Err(Failure::Other(
             format!("training diverges at rate {}", course.rate),
@@ -224,8 +246,9 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
             "gradient descent, {} steps of {} examples, rate {}, {} seeds",
             course.steps, course.batch, course.rate, course.seeds
         ),
-        holds: holds(&sides[0], &sides[1]),
+        holds: matches!(&sides[..], [kernel, features] if holds(kernel, features)),
         sides,
+        complete: !bar.stopped(),
         seconds: started.elapsed().as_secs_f64(),
     };
     let text = args.common.output.answer(
@@ -234,5 +257,5 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
         || limit_html::embedded(&record),
         || limit_html::embedded_charts(&record),
     )?;
-    Ok(Answer { status: Status::of(record.holds), ..Answer::text(text) })
+    Ok(Answer { status: status(record.complete, record.holds), ..Answer::text(text) })
 }

@@ -6,12 +6,13 @@ pub use arguments::{PhaseArguments, function};
 
 use std::time::Instant;
 
-use super::failure::{Answer, Failure, Status};
+use super::failure::{Answer, Failure};
 use super::files::Spec;
-use super::limit::Bar;
+use super::limit::{Bar, nothing_done, status};
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::Func;
+use crate::limit::Watch;
 use crate::limit::block::{NoBlock, find};
 use crate::limit::maps::{Activation, Layer};
 use crate::limit::phase::{cell, grid, landmarks, spaced, traced};
@@ -37,6 +38,9 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
     let mut cells_seen = Bar::start("cells", weights.len() * biases.len(), args.output.quiet);
     let cells = grid(&activation, &weights, &biases, &cells_seen);
     cells_seen.end();
+    if cells.is_empty() {
+        return Err(nothing_done("the diagram was drawn"));
+    }
     let trained = match args.untrained {
         true => None,
         false => {
@@ -58,6 +62,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
         weights,
         cells,
         trained,
+        complete: !cells_seen.stopped(),
         seconds: started.elapsed().as_secs_f64(),
     };
     let text = args.output.answer(
@@ -67,7 +72,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
         || vec![("phase.svg".to_string(), phase_svg::svg(&record))],
     )?;
     let holds = record.trained.as_ref().is_none_or(|own| own.holds);
-    Ok(Answer { status: Status::of(holds), ..Answer::text(text) })
+    Ok(Answer { status: status(record.complete, holds), ..Answer::text(text) })
 }
 
 /// The activation of the spec's layers, or the one that was named.

@@ -1,10 +1,13 @@
 //! How far long work is: a bar on standard error, the time, and Ctrl-C.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Whether an interrupt has come: one for the whole process, which has one handler.
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// A bar with a clock, which an interrupt can stop.
 pub struct Meter {
@@ -26,14 +29,18 @@ impl Meter {
 
     /// Lets an interrupt ask for an end, and a second one end the program.
     pub fn interruptible(self) -> Meter {
-        let flag = Arc::clone(&self.stopped);
-        // A second handler in one process is refused; then an interrupt ends the program as usual.
-        let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        });
-        self
+        let handled = || {
+            let flag = Arc::new(AtomicBool::new(false));
+            let own = Arc::clone(&flag);
+            // Where no handler can be set, an interrupt ends the program as usual.
+            let _ = ctrlc::set_handler(move || {
+                if own.swap(true, Ordering::SeqCst) {
+                    std::process::exit(130);
+                }
+            });
+            flag
+        };
+        Meter { stopped: Arc::clone(INTERRUPTED.get_or_init(handled)), ..self }
     }
 
     /// Seconds since the start.

@@ -211,8 +211,8 @@ impl Study<'_> {
             runs.iter().map(|(at, runs)| Point::new(*at, runs.iter().map(own).collect())).collect()
         };
         let power = match case.case.regime {
-            Some(Named::Ntk) => Some((power(-1, 2), "Jacot et al. 2018; Lee et al. 2019, theorem 2.1")),
-            Some(Named::Mup | Named::MeanField) => Some((power(0, 1), "Yang & Hu 2021, section 6")),
+            Some(Named::Ntk) => Some((power(-1, 2), "Jacot et al. 2018; Lee et al. 2019")),
+            Some(Named::Mup | Named::MeanField) => Some((power(0, 1), "Yang & Hu 2021")),
             _ => None,
         };
         let mut sections = Vec::new();
@@ -277,7 +277,7 @@ impl Study<'_> {
             points[0].push(Point::new(*alpha, runs.iter().map(|own| own.kernel).collect()));
             points[1].push(Point::new(*alpha, runs.iter().map(|own| own.features).collect()));
         }
-        let power = Some((power(-1, 1), "Chizat, Oyallon & Bach 2019, theorem 2.2"));
+        let power = Some((power(-1, 1), "Chizat, Oyallon & Bach 2019"));
         let [kernel, features] = points;
         let mut curves = vec![match is_smooth(self.graph) {
             true => predicted("change of the kernel", kernel, power),
@@ -329,7 +329,7 @@ impl Study<'_> {
         for (at, own) in self.each(&case.case.sized, measure) {
             points.push(Point::new(at, own.into_iter().collect::<Result<_, _>>()?));
         }
-        let power = (power(-1, 2), "Jacot et al. 2018, theorem 1; rate as of a mean over n channels");
+        let power = (power(-1, 2), "Jacot et al. 2018; rate as of a mean over n channels");
         let power = self.in_width().then_some(power);
         section.curves = vec![predicted("distance from the limit", points, power)];
         Ok(section)

@@ -4,6 +4,7 @@ mod contract;
 mod factors;
 mod moving;
 mod rows;
+mod sampled;
 mod unroll;
 
 use std::collections::BTreeSet;
@@ -211,7 +212,7 @@ impl Building<'_> {
         let (own_gaussian, own_rough) = match &kind {
             Kind::Contraction(_) | Kind::Table { .. } => (true, false),
             Kind::Vector(weight) => (weight.constant.is_none_or(|value| value == 0.0), false),
-            Kind::Fixed(_) | Kind::Map { .. } => (false, false),
+            Kind::Fixed(_) | Kind::Map { .. } | Kind::Sampled(_) => (false, false),
             Kind::Sum(terms) => {
                 let mut places = terms.iter().map(|term| &term.node);
                 (places.clone().all(gaussian), places.any(rough))
@@ -354,11 +355,7 @@ impl Building<'_> {
             Op::Gate(Gate::TopK { .. }) => {
                 return Err(self.refuse("which entries are the largest depends on random weights"));
             }
-            Op::Max { .. } => {
-                return Err(self
-                    .refuse("the largest of several Gaussians has no closed form")
-                    .with_help("use an average (`average_pool2d`, `global_pool2d`) in its place"));
-            }
+            Op::Max { axes } => self.largest(id, axes)?,
             Op::RelativeBucket(_) => return Err(self.refuse("buckets of distances are not read here")),
             Op::Carry(block) => return self.carried(id, *block),
             Op::Exit(_) => return self.known(node.operands[0]),
@@ -381,15 +378,11 @@ impl Building<'_> {
             return Ok(self.fresh(kind, value.axes));
         }
         let argument = self.whole(&value);
-        if !self.nodes[argument].gaussian {
-            return Err(self.refuse(format!(
-                "{} of `{}`, which is not Gaussian with mean zero in the limit: it is a sum or product of nonlinear terms",
-                func.name(),
-                self.labels[operand.index()]
-            )));
-        }
         if matches!(func, Func::Log | Func::Sqrt | Func::Recip) {
             return Err(self.refuse(format!("{} of a Gaussian has no finite variance", func.name())));
+        }
+        if !self.nodes[argument].gaussian {
+            return self.composed_map(func, argument, value.axes, &self.labels[operand.index()].clone());
         }
         // Later readers of the argument read the same node.
         let whole = Term { node: argument, map: None, factor: 1.0 };

@@ -95,7 +95,7 @@ fn front(shaped: &Shaped, id: NodeId, values: &[Rational]) -> Option<f64> {
 }
 
 impl Draws<'_> {
-    /// The kernels of some examples.
+    /// The kernels of some examples, over the networks that were drawn before the watch stopped.
     ///
     /// # Errors
     /// If the network cannot be run at these lengths.
@@ -108,21 +108,24 @@ impl Draws<'_> {
         let backward = Arc::new(build(&self.first_entry(), self.values, 1, &setting, Purpose::Training)?);
         let (count, tangent) = (self.count, self.tangent);
         let one = |seed: usize| {
+            if watch.stopped() {
+                return None;
+            }
             let nngp = outputs(&forward, &setting, seed as u64, data, examples);
             let ntk =
                 if tangent { jacobian(&backward, &setting, seed as u64, data, examples) } else { Vec::new() };
             watch.finished(examples.len() * (examples.len() + 1) / 2 / count.max(1));
-            (nngp, ntk)
+            Some((nngp, ntk))
         };
-        let draws: Vec<(Vec<f64>, Vec<f64>)> = (0..count).into_par_iter().map(one).collect();
+        let draws: Vec<(Vec<f64>, Vec<f64>)> = (0..count).into_par_iter().filter_map(one).collect();
         let (nngp, nngp_error) = averaged(draws.iter().map(|draw| &draw.0));
         let (ntk, ntk_error) = averaged(draws.iter().map(|draw| &draw.1));
         let rows = (nngp.len() as f64).sqrt() as usize;
         Ok(Sampled {
-            mean: Gram { rows, columns: rows, nngp, ntk },
+            mean: Gram { rows, columns: rows, nngp, ntk, errors: [nngp_error, ntk_error], cut: [0.0; 2] },
             nngp_error,
             ntk_error,
-            draws: self.count,
+            draws: draws.len(),
         })
     }
 
@@ -207,7 +210,7 @@ fn jacobian(
 }
 
 /// The mean over draws, and the relative standard error of it.
-fn averaged<'a>(draws: impl Iterator<Item = &'a Vec<f64>> + Clone) -> (Vec<f64>, f64) {
+pub(super) fn averaged<'a>(draws: impl Iterator<Item = &'a Vec<f64>> + Clone) -> (Vec<f64>, f64) {
     let count = draws.clone().count() as f64;
     let mut mean = vec![0.0; draws.clone().next().map_or(0, Vec::len)];
     for draw in draws.clone() {

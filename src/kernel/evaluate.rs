@@ -2,10 +2,14 @@
 
 mod contraction;
 mod dual;
+mod sampled;
+
+pub(super) use sampled::means;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::cells::Cells;
 use super::node::{Kind, Node, Place};
 use super::plan::{Pair, Plan, Rule, Side, Step};
 use super::sparse::Sparse;
@@ -24,11 +28,10 @@ pub(super) struct Tile<'a> {
     pub diagonal: bool,
 }
 
-/// A pair of nodes for all pairs of points of a tile: (positions of the first) x (of the second) x (pairs), or (positions) x (pairs) if only equal
-/// positions are kept.
+/// A pair of nodes for all pairs of points of a tile: (kept pairs of positions) x (pairs).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
-    pub tied: bool,
+    pub kept: Cells,
     pub left: usize,
     pub right: usize,
     pub pairs: usize,
@@ -39,23 +42,29 @@ pub(super) struct Buffer {
 impl Buffer {
     fn new(step: &Step, nodes: &[Node], pairs: usize) -> Buffer {
         let (left, right) = (nodes[step.pair.0].size, nodes[step.pair.1].size);
-        let cells = if step.demand.tied { left } else { left * right };
+        let kept = step.demand.cells.clone();
+        let cells = kept.count((left, right));
         let value = vec![0.0; cells * pairs];
         let tangent = step.demand.tangent.then(|| vec![0.0; cells * pairs]);
-        Buffer { tied: step.demand.tied, left, right, pairs, value, tangent }
+        Buffer { kept, left, right, pairs, value, tangent }
     }
 
-    /// Where two positions lie.
+    /// Where two positions lie, which are kept.
+    #[inline]
     pub fn cell(&self, left: usize, right: usize) -> Range<usize> {
-        let cell = if self.tied { left } else { left * self.right + right };
-        cell * self.pairs..(cell + 1) * self.pairs
+        let found = self.kept.find(left, right, self.right);
+        debug_assert!(found.is_some(), "{left} and {right} are not kept");
+        found.map_or(0..0, |cell| cell * self.pairs..(cell + 1) * self.pairs)
     }
 
     /// All kept positions.
     pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let (tied, right) = (self.tied, self.right);
-        let count = if tied { self.left } else { self.left * self.right };
-        (0..count).map(move |at| if tied { (at, at) } else { (at / right, at % right) })
+        self.kept.pairs((self.left, self.right))
+    }
+
+    /// Whether every position is kept with every other.
+    pub fn is_whole(&self) -> bool {
+        self.kept == Cells::All
     }
 }
 
@@ -162,6 +171,7 @@ impl<'a> Run<'a> {
             Rule::Contraction { pair } => self.contraction(step.pair, *pair, out),
             Rule::Vector => self.vector(step.pair.0, out),
             Rule::Table => self.rows_of_table(step.pair, out),
+            Rule::Sampled { .. } => self.sampled(step.pair, out),
             Rule::Dual { pair, gain } => self.dual(step.pair, *pair, *gain, out),
             Rule::Stein { side, pair } => self.stein(*side, step.pair, *pair, out),
             Rule::Mean { side } => {
@@ -186,7 +196,7 @@ impl<'a> Run<'a> {
     fn sum(&self, side: Side, terms: &[(Pair, Option<Arc<Sparse>>, f64)], out: &mut Buffer) {
         for (at, (pair, map, factor)) in terms.iter().enumerate() {
             let Some(source) = self.get(*pair) else { continue };
-            let plain = at == 0 && map.is_none() && *factor == 1.0 && out.tied == source.tied;
+            let plain = at == 0 && map.is_none() && *factor == 1.0 && out.kept == source.kept;
             match (&mut out.tangent, &source.tangent) {
                 (Some(out_tangent), Some(tangent)) if plain => {
                     out.value.copy_from_slice(&source.value);
@@ -210,14 +220,14 @@ impl<'a> Run<'a> {
             out.iter_mut().zip(source).for_each(|(out, source)| *out += factor * source);
         };
         let tangent = source.tangent.as_ref().filter(|_| tangent);
-        if map.is_none() && out.tied == source.tied {
+        if map.is_none() && out.kept == source.kept {
             add(&mut out.value, &source.value, factor);
             if let (Some(out), Some(source)) = (&mut out.tangent, tangent) {
                 add(out, source, factor);
             }
             return;
         }
-        if let (Side::Left, Some(map), false) = (side, map, out.tied || source.tied) {
+        if let (Side::Left, Some(map), true) = (side, map, out.is_whole() && source.is_whole()) {
             // All positions of the second node at once.
             let length = out.right * out.pairs;
             for s in 0..out.left {

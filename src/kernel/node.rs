@@ -5,8 +5,10 @@
 //! two nodes is the expectation of their product, for every position of the one and every position of the other (Yang 2019, "Wide feedforward
 //! or recurrent neural networks of any architecture are Gaussian processes", arXiv 1910.12478).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::formula::{Formula, Step};
 use super::sparse::Sparse;
 use crate::graph::{DataId, Func, NodeId, ParamId};
 use crate::numeric::rows::Along;
@@ -81,10 +83,40 @@ pub enum Kind {
         /// What is mixed.
         argument: Place,
     },
+    /// A function of several Gaussians, or of one at several positions, whose expectations have no closed form.
+    Sampled(Arc<Sampled>),
     /// Two independent factors, channel by channel.
     Product(Place, Place),
     /// The value without its tangent.
     Stopped(Place),
+}
+
+/// Functions of Gaussians, one per position.
+#[derive(Clone, Debug)]
+pub struct Sampled {
+    /// The different functions.
+    pub formulas: Vec<Formula>,
+    /// For every position: which of them, and the Gaussians (node, position) that it is a function of.
+    pub entries: Vec<(usize, Vec<(Place, u32)>)>,
+}
+
+impl Sampled {
+    /// An elementwise function of one Gaussian.
+    pub fn of_map(func: Func, argument: Place, size: usize) -> Sampled {
+        let formula = Formula { steps: vec![Step::Leaf(0), Step::Map(func, 0)], leaves: 1 };
+        let entries = (0..size).map(|at| (0, vec![(argument, at as u32)])).collect();
+        Sampled { formulas: vec![formula], entries }
+    }
+
+    /// The most Gaussians of a position.
+    pub fn most(&self) -> usize {
+        self.formulas.iter().map(|own| own.leaves).max().unwrap_or(0)
+    }
+
+    /// The nodes of all Gaussians.
+    pub fn nodes(&self) -> BTreeSet<Place> {
+        self.entries.iter().flat_map(|(_, leaves)| leaves.iter().map(|leaf| leaf.0)).collect()
+    }
 }
 
 /// What does not depend on weights.
@@ -160,6 +192,7 @@ impl Node {
             | Kind::Vector(_)
             | Kind::Table { .. }
             | Kind::Map { .. }
+            | Kind::Sampled(_)
             | Kind::Product(..) => false,
             Kind::Fixed(_) => true,
         }

@@ -7,11 +7,13 @@
 
 mod rules;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::build::NoLimit;
-use super::node::{Kind, Node, Place};
+use super::cells::Cells;
+use super::node::{Kind, Node, Place, Sampled};
 use super::sparse::Sparse;
 
 /// A node at x and a node at x'.
@@ -47,6 +49,8 @@ pub(super) enum Rule {
     Vector,
     /// One table with itself.
     Table,
+    /// Functions of several Gaussians: means over draws, from the pairs of these.
+    Sampled { pairs: Vec<Pair> },
     /// Two functions of correlated Gaussians. Behind a trained gain the tangent of the argument holds this factor times (argument at x) (at x'),
     /// channel by channel.
     Dual { pair: Pair, gain: Option<f64> },
@@ -63,10 +67,10 @@ pub(super) enum Rule {
 }
 
 /// What is read of a pair.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Demand {
-    /// Equal positions only.
-    pub tied: bool,
+    /// Which positions.
+    pub cells: Cells,
     /// Its tangent, too.
     pub tangent: bool,
 }
@@ -109,6 +113,17 @@ pub(super) struct Planner<'a> {
     open: BTreeMap<Key, Demand>,
 }
 
+/// A node as functions of Gaussians: itself, or an elementwise function of one.
+pub(super) fn formulas(nodes: &[Node], place: Place) -> Option<Cow<'_, Sampled>> {
+    match &nodes[place].kind {
+        Kind::Sampled(own) => Some(Cow::Borrowed(own)),
+        Kind::Map { func, argument } => {
+            Some(Cow::Owned(Sampled::of_map(*func, *argument, nodes[place].size)))
+        }
+        _ => None,
+    }
+}
+
 /// The weights whose Gaussians every node is a function of.
 pub(super) fn leaves(nodes: &[Node]) -> Vec<BTreeSet<usize>> {
     let mut found: Vec<BTreeSet<usize>> = Vec::with_capacity(nodes.len());
@@ -130,6 +145,7 @@ pub(super) fn leaves_of(node: &Node, before: &[BTreeSet<usize>]) -> BTreeSet<usi
         | Kind::Mixed { argument, .. }
         | Kind::Stopped(argument) => before[*argument].clone(),
         Kind::Sum(terms) => terms.iter().flat_map(|term| before[term.node].iter().copied()).collect(),
+        Kind::Sampled(own) => own.nodes().iter().flat_map(|place| before[*place].iter().copied()).collect(),
         Kind::Product(left, right) => before[*left].union(&before[*right]).copied().collect(),
     }
 }
@@ -144,7 +160,11 @@ fn centred(nodes: &[Node]) -> Vec<bool> {
                 Kind::Normalized { argument, centred, .. } => *centred || found[*argument],
                 Kind::Mixed { argument, .. } | Kind::Stopped(argument) => found[*argument],
                 Kind::Product(left, right) => found[*left] || found[*right],
-                Kind::Fixed(_) | Kind::Contraction(_) | Kind::Vector(_) | Kind::Table { .. } => false,
+                Kind::Fixed(_)
+                | Kind::Contraction(_)
+                | Kind::Vector(_)
+                | Kind::Table { .. }
+                | Kind::Sampled(_) => false,
             };
         found.push(own);
     }
@@ -162,11 +182,16 @@ impl<'a> Planner<'a> {
             return;
         }
         let key = (pair.0.max(pair.1), pair.0.min(pair.1), pair);
-        let one = self.nodes[pair.0].size == 1 && self.nodes[pair.1].size == 1;
-        let demand = Demand { tied: demand.tied && !one, ..demand };
-        let known = self.open.entry(key).or_insert(Demand { tied: demand.tied, tangent: false });
-        known.tied &= demand.tied;
+        let sizes = self.sizes(pair);
+        let cells = if sizes == (1, 1) { Cells::All } else { demand.cells };
+        let known = self.open.entry(key).or_insert(Demand { cells: cells.clone(), tangent: false });
+        known.cells = known.cells.with(&cells, sizes);
         known.tangent |= demand.tangent;
+    }
+
+    /// How many positions both have.
+    fn sizes(&self, pair: Pair) -> (usize, usize) {
+        (self.nodes[pair.0].size, self.nodes[pair.1].size)
     }
 
     /// Whether both expectation and tangent of a pair are zero for all inputs.
@@ -184,9 +209,9 @@ impl<'a> Planner<'a> {
         let mut found: Vec<(Key, Demand, Rule)> = Vec::new();
         let mut plan = Plan::default();
         while let Some((key, demand)) = self.open.pop_last() {
-            let rule = self.rule(key.2, demand)?;
+            let rule = self.rule(key.2, demand.tangent)?;
             self.note(key.2, &rule, &mut plan);
-            for (pair, demand) in self.reads(key.2, &rule, demand) {
+            for (pair, demand) in self.reads(key.2, &rule, &demand) {
                 self.demand(pair, demand);
             }
             found.push((key, demand, rule));
@@ -235,6 +260,7 @@ pub(super) fn pairs(rule: &Rule) -> Vec<Pair> {
         | Rule::Dual { pair, .. }
         | Rule::Stein { pair, .. } => vec![*pair],
         Rule::Outer { left, right } => vec![*left, *right],
+        Rule::Sampled { pairs } => pairs.clone(),
         Rule::Product { factors } => factors.iter().flat_map(|(one, other)| [*one, *other]).collect(),
     }
 }

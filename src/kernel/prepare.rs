@@ -1,16 +1,19 @@
 //! One point at a time: fixed values, variances, deviations, patterns, series. What pairs of different points need comes from here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::Limit;
 use super::build::NoLimit;
+use super::cells::Cells;
 use super::dual::is_closed;
-use super::evaluate::{Run, Tile};
-use super::node::{Fixed, Kind, Node, Place, Term};
+use super::evaluate::{Run, Tile, means};
+use super::node::{Fixed, Kind, Node, Place, Sampled, Term};
 use super::plan::{Demand, Pair, Plan, Planner};
 use super::quadrature::moments;
+use super::sampling::Normals;
 use super::series::Series;
 use super::statistics::{Points, Statistics};
 use crate::numeric::function::value;
@@ -28,12 +31,12 @@ pub(super) fn plan(
     label: &dyn Fn(Place) -> String,
 ) -> Result<Plan, NoLimit> {
     let mut planner = Planner::new(nodes, label);
-    let tied = Demand { tied: true, tangent: false };
+    let tied = Demand { cells: Cells::Tied, tangent: false };
     for place in reached {
         match &nodes[*place].kind {
-            Kind::Map { argument, .. } => planner.demand((*argument, *argument), tied),
+            Kind::Map { argument, .. } => planner.demand((*argument, *argument), tied.clone()),
             Kind::Normalized { argument, centred, .. } => {
-                planner.demand((*argument, *argument), tied);
+                planner.demand((*argument, *argument), tied.clone());
                 if *centred {
                     planner.demand((*argument, 0), Demand::default());
                 }
@@ -41,10 +44,27 @@ pub(super) fn plan(
             Kind::Fixed(Fixed::Average { left, right, .. }) => {
                 planner.demand((*left, *right), Demand::default());
             }
+            Kind::Sampled(own) => demand_blocks(&mut planner, nodes, own),
             _ => {}
         }
     }
     planner.plan()
+}
+
+/// The covariances among the Gaussians of every position.
+fn demand_blocks(planner: &mut Planner, nodes: &[Node], own: &Sampled) {
+    let mut wanted: BTreeMap<Pair, Vec<(u32, u32)>> = BTreeMap::new();
+    for (_, leaves) in &own.entries {
+        for (row, (one, at)) in leaves.iter().enumerate() {
+            for (other, with) in &leaves[..=row] {
+                wanted.entry((*one, *other)).or_default().push((*at, *with));
+            }
+        }
+    }
+    for (pair, cells) in wanted {
+        let cells = Cells::of(cells, (nodes[pair.0].size, nodes[pair.1].size));
+        planner.demand(pair, Demand { cells, tangent: false });
+    }
 }
 
 /// All nodes that one depends on, itself included.
@@ -74,20 +94,21 @@ fn operands(node: &Node) -> Vec<Place> {
             vec![*argument]
         }
         Kind::Mixed { pattern, argument } => vec![pattern.node, *argument],
+        Kind::Sampled(own) => own.nodes().into_iter().collect(),
     }
 }
 
 impl Limit {
     /// The statistics of some points.
-    pub(super) fn prepare(&self, points: &Points) -> Statistics {
+    pub(super) fn prepare(&self, points: &Points, normals: &Arc<Normals>) -> Statistics {
         let chunk = (CHUNK / self.largest_size().pow(2).max(1)).clamp(1, CHUNK);
         let starts: Vec<usize> = (0..points.count).step_by(chunk).collect();
         let one = |start: &usize| {
             let range = *start..(*start + chunk).min(points.count);
-            Preparing::new(self, points.part(range)).finish()
+            Preparing::new(self, points.part(range), normals).finish()
         };
         let parts: Vec<Statistics> = starts.par_iter().map(one).collect();
-        let mut all = Statistics::default();
+        let mut all = Statistics { normals: Arc::clone(normals), ..Statistics::default() };
         parts.into_iter().for_each(|part| all.append(part));
         all.series = self.series(&self.cross, &all);
         all
@@ -129,8 +150,9 @@ struct Preparing<'a> {
 }
 
 impl<'a> Preparing<'a> {
-    fn new(limit: &'a Limit, points: Points) -> Preparing<'a> {
-        let statistics = Statistics { count: points.count, ..Statistics::default() };
+    fn new(limit: &'a Limit, points: Points, normals: &Arc<Normals>) -> Preparing<'a> {
+        let normals = Arc::clone(normals);
+        let statistics = Statistics { count: points.count, normals, ..Statistics::default() };
         Preparing { limit, points, statistics, buffers: vec![None; limit.own.steps.len()] }
     }
 
@@ -199,6 +221,14 @@ impl<'a> Preparing<'a> {
                 let found = self.norm(*argument, *centred, groups);
                 self.statistics.norms.insert(place, found);
             }
+            Kind::Sampled(own) => {
+                let blocks = self.blocks(own);
+                if [&self.limit.own, &self.limit.cross].iter().any(|plan| plan.means.contains(&place)) {
+                    let found = means(own, &blocks, self.points.count, &self.statistics.normals);
+                    self.statistics.means.insert(place, found);
+                }
+                self.statistics.blocks.insert(place, blocks);
+            }
             Kind::Contraction(_)
             | Kind::Vector(_)
             | Kind::Table { .. }
@@ -207,6 +237,24 @@ impl<'a> Preparing<'a> {
             | Kind::Product(..)
             | Kind::Stopped(_) => {}
         }
+    }
+
+    /// The covariances among the Gaussians of every position: (entries of lower triangles) x (points).
+    fn blocks(&self, own: &Sampled) -> Vec<f64> {
+        let mut found = Vec::new();
+        for (_, leaves) in &own.entries {
+            for (row, (one, at)) in leaves.iter().enumerate() {
+                for (other, with) in &leaves[..=row] {
+                    match self.pair((*one, *other)) {
+                        Some(own) => {
+                            found.extend_from_slice(&own.value[own.cell(*at as usize, *with as usize)])
+                        }
+                        None => found.extend(std::iter::repeat_n(0.0, self.points.count)),
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Mean squares of a node: (positions) x (points).

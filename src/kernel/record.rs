@@ -33,6 +33,8 @@ pub struct Record {
     pub kernels: Vec<KernelRecord>,
     /// The finite network, trained.
     pub trained: Option<Trained>,
+    /// False if it was interrupted: then fewer examples were taken, or fewer networks drawn.
+    pub complete: bool,
     /// Seconds for the kernels alone.
     pub kernel_seconds: f64,
     /// Seconds in all.

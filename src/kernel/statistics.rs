@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::node::{Place, Term};
+use super::sampling::Normals;
 use super::series::Series;
 use crate::graph::DataId;
 
@@ -60,6 +62,10 @@ pub(super) struct Statistics {
     pub slopes: HashMap<Place, Vec<f64>>,
     /// Series of functions without a closed form.
     pub series: HashMap<Place, Series>,
+    /// Of functions of several Gaussians: their covariances, a lower triangle per position: (entries) x (points).
+    pub blocks: HashMap<Place, Vec<f64>>,
+    /// What means over draws are taken over.
+    pub normals: Arc<Normals>,
 }
 
 impl Statistics {
@@ -82,6 +88,7 @@ impl Statistics {
         joined(&mut self.variances, other.variances, (own, others));
         joined(&mut self.means, other.means, (own, others));
         joined(&mut self.slopes, other.slopes, (own, others));
+        joined(&mut self.blocks, other.blocks, (own, others));
         for (place, (means, scales)) in other.norms {
             let known = self.norms.entry(place).or_default();
             known.0 = side_by_side(&known.0, &means, (own, others));

@@ -1,7 +1,7 @@
 //! Word vectors in the kernel limit and under muP, at growing widths.
 //!
 //! In the neural-tangent parameterization a step moves the logits by order 1 and every vector by order n^(-1/2) of itself: at infinite width the vectors are
-//! the random ones of the start, and so are their neighbours. Under muP they move by order 1 (Yang & Hu 2021, arXiv 2011.14522, section 7 and figure 2). Both
+//! the random ones of the start, and so are their neighbours. Under muP they move by order 1 (Yang & Hu 2021, arXiv 2011.14522). Both
 //! start with unit weights and have one tangent kernel then, so that one learning rate drives them: NTK puts n^(-1/2) in front of the readout, muP 1/n, with the
 //! rates of the compiler's tables relative to width 1.
 
@@ -12,10 +12,9 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::Watch;
-use super::finite::{NotRun, judged, slope};
+use super::finite::{NotRun, judged, points, slope};
 use super::record::{Neighbours, Side};
 use super::words::Corpus;
-use crate::check::record::Point;
 use crate::check::setting::{Base, setting};
 use crate::graph::{Graph, Op, ParamId};
 use crate::network::{Network, Question};
@@ -152,13 +151,23 @@ impl Course {
         Ok(Prepared { program: Arc::new(program), setting, table })
     }
 
-    fn run(&self, prepared: &Prepared, roles: &Roles, corpus: &Corpus, seed: u64) -> Run {
+    fn run(
+        &self,
+        prepared: &Prepared,
+        roles: &Roles,
+        corpus: &Corpus,
+        seed: u64,
+        watch: &dyn Watch,
+    ) -> Option<Run> {
         let program = Arc::clone(&prepared.program);
         let mut trainer = Trainer::<f32>::new(program, &prepared.setting, Routine::default(), seed);
         let before = trainer.machine.values(prepared.table).to_vec();
         let mut stream = ChaCha8Rng::seed_from_u64(seed);
         let mut losses = Vec::with_capacity(self.steps);
         for _ in 0..self.steps {
+            if watch.stopped() {
+                return None;
+            }
             let [neighbours, word] = corpus.batch(roles.window, self.batch, &mut stream);
             let mut columns = vec![Column::Whole(Vec::new()); 2];
             columns[roles.neighbours] = neighbours;
@@ -175,15 +184,16 @@ impl Course {
             .collect();
         let replaced = near.iter().flat_map(|(one, two)| two.iter().filter(|own| !one.contains(own))).count();
         let last = &losses[losses.len() - losses.len().div_ceil(10)..];
-        Run {
+        Some(Run {
             change: (moved / size).sqrt(),
             replaced: replaced as f64 / near.iter().map(|(_, two)| two.len()).sum::<usize>().max(1) as f64,
             loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
             near,
-        }
+        })
     }
 
-    /// Trains at every width in one parameterization; the table is expected to change as width^`expected`.
+    /// Trains at every width in one parameterization; the table is expected to change as width^`expected`. Runs that were not finished before the watch
+    /// stopped are left out; none if that is all of them.
     ///
     /// # Errors
     /// If a network cannot be run.
@@ -194,7 +204,7 @@ impl Course {
         roles: &Roles,
         corpus: &Corpus,
         watch: &dyn Watch,
-    ) -> Result<Side, NotRun> {
+    ) -> Result<Option<Side>, NotRun> {
         let prepared = self.widths.iter().map(|width| self.prepare(network, named, roles, *width));
         let prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
         let jobs: Vec<(usize, u64)> = (0..prepared.len())
@@ -202,35 +212,28 @@ impl Course {
             .flat_map(|place| (0..self.seeds).map(move |seed| (place, seed)))
             .collect();
         let one = |(place, seed): &(usize, u64)| {
-            let run = self.run(&prepared[*place], roles, corpus, *seed);
+            let run = self.run(&prepared[*place], roles, corpus, *seed, watch)?;
             watch.finished(self.widths[*place] as usize);
-            run
+            Some(run)
         };
-        let runs: Vec<Run> = jobs.par_iter().map(one).collect();
-        let points = |of: &dyn Fn(&Run) -> f64| -> Vec<Point> {
-            let rows = self.widths.iter().rev().zip(runs.chunks(self.seeds as usize));
-            let mut points: Vec<Point> =
-                rows.map(|(width, own)| Point::new(*width, own.iter().map(of).collect())).collect();
-            points.reverse();
-            points
+        let runs: Vec<Option<Run>> = jobs.par_iter().map(one).collect();
+        let Some(widest) = runs.iter().flatten().next() else { return Ok(None) };
+        let of = |own: &dyn Fn(&Run) -> f64| {
+            points(self.widths.iter().rev().zip(runs.chunks(self.seeds as usize)), own)
         };
         let words = |own: &[usize]| own.iter().map(|at| corpus.vocabulary[*at].clone()).collect();
         let told = |word: usize| {
-            let (before, after) = &runs[0].near[word];
+            let (before, after) = &widest.near[word];
             Neighbours { word: corpus.vocabulary[word].clone(), before: words(before), after: words(after) }
         };
-        Ok(Side {
+        Ok(Some(Side {
             parameterization: named.name().to_string(),
-            change: judged(
-                "change of the vectors relative to the start",
-                &points(&|run| run.change),
-                expected,
-            ),
-            replaced_slope: slope(&points(&|run| run.replaced)),
-            replaced: points(&|run| run.replaced),
-            losses: points(&|run| run.loss),
+            change: judged("change of the vectors relative to the start", &of(&|run| run.change), expected),
+            replaced_slope: slope(&of(&|run| run.replaced)),
+            replaced: of(&|run| run.replaced),
+            losses: of(&|run| run.loss),
             neighbours: (0..roles.vocabulary.min(corpus.vocabulary.len())).take(TOLD).map(told).collect(),
-        })
+        }))
     }
 }
 

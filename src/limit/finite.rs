@@ -91,14 +91,24 @@ impl Course {
         Ok(Prepared { program: Arc::new(program), setting })
     }
 
-    /// The outputs of one network for all examples before every step and after the last: (steps + 1) x (examples * outputs).
-    fn train(&self, prepared: &Prepared, problem: &Problem, seed: u64) -> Vec<Vec<f64>> {
+    /// The outputs of one network for all examples before every step and after the last: (steps + 1) x (examples * outputs). None if the watch stopped
+    /// before.
+    fn train(
+        &self,
+        prepared: &Prepared,
+        problem: &Problem,
+        seed: u64,
+        watch: &dyn Watch,
+    ) -> Option<Vec<Vec<f64>>> {
         let Prepared { program, setting } = prepared;
         let mut trainer = Trainer::<f64>::new(Arc::clone(program), setting, Routine::default(), seed);
         let column = |numbers: &[f64]| Column::Real(numbers.iter().map(|own| *own as f32).collect());
         trainer.machine.load(&[column(problem.x()), column(problem.y())]);
         let mut outputs = Vec::with_capacity(self.steps + 1);
         for step in 0..=self.steps {
+            if watch.stopped() {
+                return None;
+            }
             trainer.evaluate();
             let read = |value: &Value| -> Vec<f64> {
                 trainer.machine.values(value.slot).iter().map(|own| own * value.scale).collect()
@@ -108,10 +118,11 @@ impl Course {
                 trainer.update();
             }
         }
-        outputs
+        Some(outputs)
     }
 
-    /// Distances of finite networks from a limit, in the root mean square over steps and examples, and how they fall with the width.
+    /// Distances of finite networks from a limit, in the root mean square over steps and examples, and how they fall with the width. Networks that were not
+    /// finished before the watch stopped are left out.
     ///
     /// # Errors
     /// If the networks cannot be run.
@@ -125,20 +136,31 @@ impl Course {
         let prepared = self.widths.iter().map(|width| self.prepare(&network, problem, *width));
         let prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
         let one = |(place, seed): (usize, u64)| {
-            let outputs = self.train(&prepared[place], problem, seed);
+            let outputs = self.train(&prepared[place], problem, seed, watch)?;
             watch.finished(1);
-            distance(&outputs, limit)
+            Some(distance(&outputs, limit))
         };
         let places = 0..prepared.len();
         let jobs: Vec<(usize, u64)> =
             places.rev().flat_map(|place| (0..self.seeds).map(move |seed| (place, seed))).collect();
-        let distances: Vec<f64> = jobs.into_par_iter().map(one).collect();
-        let points = self.widths.iter().rev().zip(distances.chunks(self.seeds as usize));
-        let mut points: Vec<Point> =
-            points.map(|(width, seeds)| Point::new(*width, seeds.to_vec())).collect();
-        points.reverse();
-        Ok(judged("distance from the limit", &points, -0.5))
+        let distances: Vec<Option<f64>> = jobs.into_par_iter().map(one).collect();
+        let rows = self.widths.iter().rev().zip(distances.chunks(self.seeds as usize));
+        Ok(judged("distance from the limit", &points(rows, |own| *own), -0.5))
     }
+}
+
+/// Sizes at ascending widths from the runs of every width, the widest first. Runs that were not made are left out, and so are widths without any.
+pub fn points<'a, R: 'a>(
+    rows: impl Iterator<Item = (&'a i64, &'a [Option<R>])>,
+    of: impl Fn(&R) -> f64,
+) -> Vec<Point> {
+    let point = |(width, runs): (&i64, &[Option<R>])| {
+        let seeds: Vec<f64> = runs.iter().flatten().map(&of).collect();
+        (!seeds.is_empty()).then(|| Point::new(*width, seeds))
+    };
+    let mut points: Vec<Point> = rows.filter_map(point).collect();
+    points.reverse();
+    points
 }
 
 /// The root mean square of differences.

@@ -1,7 +1,7 @@
 //! The muP limit of a network with one linear hidden layer, f(x) = V' U x, exactly.
 //!
 //! Neuron i holds u_i (d numbers, one per input, of variance 1/d at the start) and v_i (one per output, of variance 1), and
-//! f(x) = (1/n) sum_i v_i u_i x. A step of gradient descent on the mean over examples of |f - y|^2 / 2 at the rate eta n of muP (Yang & Hu 2021, arXiv 2011.14522, section 3) moves every neuron by one
+//! f(x) = (1/n) sum_i v_i u_i x. A step of gradient descent on the mean over examples of |f - y|^2 / 2 at the rate eta n of muP (Yang & Hu 2021, arXiv 2011.14522) moves every neuron by one
 //! linear map:
 //!
 //! ```text

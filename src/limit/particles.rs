@@ -14,9 +14,9 @@
 use rayon::prelude::*;
 
 use super::Watch;
-use super::lattice::Lattice;
 use super::problem::Problem;
 use crate::graph::Func;
+use crate::kernel::lattice::Lattice;
 use crate::numeric::function::{slope, value};
 
 /// How the limit is computed.
@@ -41,6 +41,8 @@ pub struct Found {
     pub outputs: Vec<Vec<f64>>,
     /// Their standard errors, from the scatter of the shifts.
     pub errors: Vec<Vec<f64>>,
+    /// How many shifts.
+    pub shifts: usize,
 }
 
 /// One set of particles.
@@ -121,13 +123,17 @@ impl<'a> Cloud<'a> {
     }
 }
 
-/// The limit: the mean over shifts, and its standard error.
-pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Found {
+/// The limit: the mean over shifts, and its standard error. Shifts that were not finished before the watch stopped are left out; none if fewer than two
+/// were, which have no scatter.
+pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Option<Found> {
     let lattice = Lattice::new(course.power.max(2) - 1, problem.inputs + problem.outputs);
     let one = |seed: u64| {
         let mut cloud = Cloud::new(problem, course.func, &lattice, seed);
         let mut found = Vec::with_capacity(course.steps + 1);
         for step in 0..=course.steps {
+            if watch.stopped() {
+                return None;
+            }
             let outputs = cloud.outputs();
             if step < course.steps {
                 cloud.step(&outputs, course.rate);
@@ -135,10 +141,13 @@ pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Found {
             found.push(outputs);
         }
         watch.finished(1);
-        found
+        Some(found)
     };
-    let shifts: Vec<Vec<Vec<f64>>> = (0..course.shifts).into_par_iter().map(one).collect();
+    let shifts: Vec<Vec<Vec<f64>>> = (0..course.shifts).into_par_iter().filter_map(one).collect();
     let count = shifts.len() as f64;
+    if shifts.len() < 2 {
+        return None;
+    }
     let each = |of: &dyn Fn(Vec<f64>) -> f64| -> Vec<Vec<f64>> {
         let entry = |step: usize, at: usize| of(shifts.iter().map(|own| own[step][at]).collect());
         (0..=course.steps).map(|step| (0..problem.y().len()).map(|at| entry(step, at)).collect()).collect()
@@ -149,5 +158,5 @@ pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Found {
         let squares: f64 = own.iter().map(|own| (own - middle).powi(2)).sum();
         (squares / (count * (count - 1.0).max(1.0))).sqrt()
     };
-    Found { outputs: each(&|own| mean(&own)), errors: each(&|own| error(&own)) }
+    Some(Found { outputs: each(&|own| mean(&own)), errors: each(&|own| error(&own)), shifts: shifts.len() })
 }

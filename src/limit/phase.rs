@@ -56,15 +56,18 @@ pub fn cell(activation: &Activation, layer: Layer) -> Cell {
     }
 }
 
-/// The grid: (biases) x (weights).
+/// The grid: (biases) x (weights); empty if the watch stopped before it was done.
 pub fn grid(activation: &Activation, weights: &[f64], biases: &[f64], watch: &dyn Watch) -> Vec<Cell> {
-    let row = |bias: &f64| -> Vec<Cell> {
+    let row = |bias: &f64| -> Option<Vec<Cell>> {
+        if watch.stopped() {
+            return None;
+        }
         let cells = weights.iter().map(|weight| cell(activation, Layer { weight: *weight, bias: *bias }));
         let cells = cells.collect();
         watch.finished(weights.len());
-        cells
+        Some(cells)
     };
-    biases.par_iter().map(row).collect::<Vec<_>>().concat()
+    biases.par_iter().map(row).collect::<Option<Vec<_>>>().unwrap_or_default().concat()
 }
 
 fn point((variance, layer): (f64, Layer)) -> EdgePoint {

@@ -57,6 +57,8 @@ pub struct Followed {
     pub finite: Option<Judged>,
     /// Whether the error of the limit is at most a third of the smallest distance that was measured, so that distances mean something.
     pub resolved: bool,
+    /// False if it was interrupted: then a part of the runs is missing, and nothing is judged.
+    pub complete: bool,
     /// Seconds in all.
     pub seconds: f64,
 }
@@ -78,6 +80,8 @@ pub struct Embedded {
     pub sides: Vec<Side>,
     /// Whether the vectors stay as they are in the one and learn in the other.
     pub holds: bool,
+    /// False if it was interrupted: then a part of the runs is missing, and nothing is judged.
+    pub complete: bool,
     /// Seconds in all.
     pub seconds: f64,
 }
@@ -133,6 +137,8 @@ pub struct Diagram {
     pub cells: Vec<Cell>,
     /// Deep networks; none if none were asked for.
     pub trained: Option<Trained>,
+    /// False if it was interrupted: then a part of the runs is missing, and nothing is judged.
+    pub complete: bool,
     /// Seconds in all.
     pub seconds: f64,
 }

@@ -1,7 +1,7 @@
 //! Deep networks of a layer, trained on the digits: which of them learn.
 //!
-//! Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017 (arXiv 1611.01232, section 5 and figure 5): random networks can be trained where signals reach their
-//! end, up to about six correlation lengths deep. Here plain gradient descent trains a perceptron of a given depth at every point of a small grid.
+//! Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017 (arXiv 1611.01232): random networks can be trained where signals reach their
+//! end, and how deep that is is measured in correlation lengths. Here plain gradient descent trains a perceptron of a given depth at every point of a small grid.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Course {
         found
     }
 
-    /// Trains a network at every pair of variances.
+    /// Trains a network at every pair of variances; those that were not finished before the watch stopped are left out.
     ///
     /// # Errors
     /// If the network cannot be built.
@@ -124,21 +124,23 @@ impl Course {
             layers.iter().flat_map(|layer| self.rates.iter().map(|rate| self.setting(&graph, *layer, *rate)));
         let jobs: Vec<Setting> = jobs.collect();
         let one = |setting: &Setting| {
-            let accuracy = self.accuracy(&program, setting, &data);
+            let accuracy = self.accuracy(&program, setting, &data, watch)?;
             watch.finished(1);
-            accuracy
+            Some(accuracy)
         };
-        let accuracies: Vec<f64> = jobs.par_iter().map(one).collect();
-        let best = accuracies.chunks(self.rates.len()).map(|own| own.iter().copied().fold(0.0, f64::max));
-        let networks = layers.iter().zip(best).map(|(layer, accuracy)| {
-            let depth = activation.signal(*layer).depth();
-            Network {
+        let accuracies: Vec<Option<f64>> = jobs.par_iter().map(one).collect();
+        let best = accuracies.chunks(self.rates.len()).map(|own| {
+            own.iter().copied().collect::<Option<Vec<f64>>>().map(|own| own.into_iter().fold(0.0, f64::max))
+        });
+        let networks = layers.iter().zip(best).filter_map(|(layer, accuracy)| {
+            let (accuracy, depth) = (accuracy?, activation.signal(*layer).depth());
+            Some(Network {
                 weight: layer.weight,
                 bias: layer.bias,
                 accuracy,
                 learned: accuracy > THRESHOLD,
                 depth: depth.is_finite().then_some(depth),
-            }
+            })
         });
         Ok(self.judged(networks.collect()))
     }
@@ -164,8 +166,14 @@ impl Course {
         }
     }
 
-    /// The share of right answers on the training examples at the end.
-    fn accuracy(&self, program: &Arc<Program>, setting: &Setting, data: &Bound) -> f64 {
+    /// The share of right answers on the training examples at the end; none if the watch stopped before.
+    fn accuracy(
+        &self,
+        program: &Arc<Program>,
+        setting: &Setting,
+        data: &Bound,
+        watch: &dyn Watch,
+    ) -> Option<f64> {
         let mut trainer = Trainer::<f32>::new(Arc::clone(program), setting, Routine::default(), self.seed);
         let mut order: Vec<usize> = (0..self.examples).collect();
         let mut stream = ChaCha8Rng::seed_from_u64(self.seed);
@@ -174,8 +182,11 @@ impl Course {
             order.shuffle(&mut stream);
             for examples in order.chunks_exact(self.batch).take(self.steps - step) {
                 step += 1;
+                if watch.stopped() {
+                    return None;
+                }
                 if !trainer.step(&data.batch(examples)).is_finite() {
-                    return 0.0;
+                    return Some(0.0);
                 }
             }
         }
@@ -190,7 +201,7 @@ impl Course {
             right += rows.filter(|(row, label)| largest(row, output.scale) == Some(**label as usize)).count();
             all += self.batch;
         }
-        right as f64 / all.max(1) as f64
+        Some(right as f64 / all.max(1) as f64)
     }
 }
 

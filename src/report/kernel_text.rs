@@ -42,8 +42,9 @@ pub fn text(record: &Record) -> String {
 
 /// What was done, in one paragraph.
 pub fn set_up(record: &Record) -> String {
+    let end = if record.complete { "" } else { "\ninterrupted: this is what was done until then" };
     format!(
-        "{}\n{}; {} parameterization\n{} training and {} test examples: {}\nloss {}",
+        "{}\n{}; {} parameterization\n{} training and {} test examples: {}\nloss {}{end}",
         record.method,
         record.start,
         record.parameterization,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::limit_text::{
-    SIDE, UNRESOLVED, course, embedded_verdict, neighbours, set_up, side, sizes, verdict,
+    INTERRUPTED, SIDE, UNRESOLVED, course, embedded_verdict, neighbours, set_up, side, sizes, verdict,
 };
 use super::page::{self, Heading, table};
 use crate::check::record::Point as Size;
@@ -70,11 +70,16 @@ pub fn followed(record: &Followed) -> String {
     table(&mut body, &head.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
     let mut set_up = set_up(record);
     if let Some(finite) = &record.finite {
-        let _ = write!(set_up, "\n{}", verdict(finite));
+        if record.complete {
+            let _ = write!(set_up, "\n{}", verdict(finite));
+        }
         if !record.resolved {
             let _ = write!(set_up, "\n{UNRESOLVED}");
         }
         table(&mut body, &["n", "distance", "smallest", "largest"], &sizes(&finite.points));
+    }
+    if !record.complete {
+        let _ = write!(set_up, "\n{INTERRUPTED}");
     }
     page(&format!("Feature-learning limit: {}", record.limit), &set_up, &record.command, &body)
 }
@@ -105,12 +110,8 @@ pub fn embedded(record: &Embedded) -> String {
         let _ = writeln!(body, "<figure>{svg}</figure>");
     }
     for own in &record.sides {
-        let _ = writeln!(
-            body,
-            "<h2>{}</h2><p>{}</p>",
-            escaped(&own.parameterization),
-            escaped(&verdict(&own.change))
-        );
+        let told = if record.complete { escaped(&verdict(&own.change)) } else { String::new() };
+        let _ = writeln!(body, "<h2>{}</h2><p>{told}</p>", escaped(&own.parameterization));
         table(&mut body, &SIDE, &side(own));
         table(&mut body, &["word", "before", "after"], &neighbours(own));
     }

@@ -53,6 +53,9 @@ pub fn course(record: &Followed) -> (Vec<String>, Vec<Vec<String>>) {
 /// What is said where the limit is not known well enough.
 pub const UNRESOLVED: &str = "NOT RESOLVED: the error of the limit is more than a third of the smallest distance; ask for more particles, fewer steps or a lower rate";
 
+/// What is said of a report that was interrupted.
+pub const INTERRUPTED: &str = "interrupted: what is missing was not run, and nothing is judged";
+
 /// What was measured, in words.
 pub fn verdict(judged: &Judged) -> String {
     let Some(slope) = &judged.slope else {
@@ -93,17 +96,22 @@ pub fn followed(record: &Followed) -> String {
         let _ = writeln!(out, "  standard error of the outputs: {:.1e}", record.error);
     }
     if let Some(finite) = &record.finite {
-        let seeds = finite.points.first().map_or(0, |own| own.seeds.len());
+        let seeds = finite.points.iter().map(|own| own.seeds.len()).max().unwrap_or(0);
         let _ = writeln!(
             out,
             "\nnetworks of finite width, {seeds} per width: {} (root mean square over steps and examples)",
             finite.name
         );
         out.push_str(&table(&["n", "distance", "smallest", "largest"], &sizes(&finite.points)));
-        let _ = writeln!(out, "{}", verdict(finite));
+        if record.complete {
+            let _ = writeln!(out, "{}", verdict(finite));
+        }
         if !record.resolved {
             let _ = writeln!(out, "{UNRESOLVED}");
         }
+    }
+    if !record.complete {
+        let _ = writeln!(out, "\n{INTERRUPTED}");
     }
     let _ = writeln!(out, "\n{:.2} s\n{}", record.seconds, record.command);
     out
@@ -136,6 +144,9 @@ pub fn neighbours(side: &Side) -> Vec<Vec<String>> {
 
 /// The whole verdict on word vectors.
 pub fn embedded_verdict(record: &Embedded) -> String {
+    if !record.complete {
+        return INTERRUPTED.to_string();
+    }
     let word = if record.holds { "holds" } else { "DOES NOT HOLD" };
     format!("{word}: in the kernel limit vectors stay random, under muP they learn")
 }
@@ -149,7 +160,9 @@ pub fn embedded(record: &Embedded) -> String {
     for own in &record.sides {
         let _ = writeln!(out, "\n{}: change of the vectors |E_t - E_0| / |E_0|", own.parameterization);
         out.push_str(&table(&SIDE, &side(own)));
-        let _ = writeln!(out, "{}", verdict(&own.change));
+        if record.complete {
+            let _ = writeln!(out, "{}", verdict(&own.change));
+        }
         if let Some(slope) = &own.replaced_slope {
             let _ = writeln!(
                 out,

@@ -13,7 +13,7 @@ h1 { font-size: 1.4rem; margin: 0 0 .3rem; } h2 { font-size: 1.1rem; margin: 2re
 .verdict { font-size: 1.1rem; font-weight: 600; white-space: pre-line; } .refuted { color: var(--bad); } .holds { color: var(--good); } .open { color: inherit; }
 .set-up { white-space: pre-line; } .set-up, figcaption { opacity: .8; } code { font-size: .9em; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; overflow-x: auto; } svg { max-width: 100%; height: auto; color: var(--ink); }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
+.scroll { overflow-x: auto; margin: .8rem 0 1.4rem; } table { border-collapse: collapse; font-size: .85rem; } td, th { text-align: left; padding: .15rem .6rem;
 border-bottom: 1px solid var(--faint); vertical-align: top; } .above td { color: var(--bad); font-weight: 600; }
 ";
 

@@ -72,13 +72,16 @@ fn cells(out: &mut String, record: &Diagram, frame: &Frame) {
             "chaotic" => CHAOTIC,
             _ => continue,
         };
-        let (left, top) = frame.at((cell.weight - across).max(low), (cell.bias + up).min(frame.largest_bias));
-        let (right, bottom) = frame.at((cell.weight + across).min(high), (cell.bias - up).max(0.0));
+        // Corners that neighbours share are rounded alike, so that nothing shows between them.
+        let snapped = |(x, y): (f64, f64)| ((x * 10.0).round() / 10.0, (y * 10.0).round() / 10.0);
+        let (left, top) =
+            snapped(frame.at((cell.weight - across).max(low), (cell.bias + up).min(frame.largest_bias)));
+        let (right, bottom) = snapped(frame.at((cell.weight + across).min(high), (cell.bias - up).max(0.0)));
         let _ = write!(
             out,
-            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{colour}\" fill-opacity=\"{:.2}\"/>",
-            right - left + 0.3,
-            bottom - top + 0.3,
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{colour}\" fill-opacity=\"{:.2}\" shape-rendering=\"crispEdges\"/>",
+            right - left,
+            bottom - top,
             strength(cell)
         );
     }
@@ -218,7 +221,7 @@ fn legend(out: &mut String, record: &Diagram) {
 /// The page.
 pub fn html(record: &Diagram) -> String {
     let title = format!("Phases of {} with {}", record.network, record.activation);
-    let verdict = record.trained.as_ref().map(verdict).unwrap_or_default();
+    let verdict = record.trained.as_ref().map(|own| verdict(own, record.complete)).unwrap_or_default();
     let rows = point(&record.own);
     let heading = format!("at σ²w = {}, σ²b = {}", short(record.own.weight), short(record.own.bias));
     let edge: Vec<Vec<String>> = record
@@ -226,8 +229,14 @@ pub fn html(record: &Diagram) -> String {
         .iter()
         .map(|own| vec![short(own.bias), format!("{:.8}", own.weight), short(own.variance)])
         .collect();
+    let reach = match record.trained {
+        Some(_) => {
+            " Beyond the dashed lines, away from the edge, the networks are more than six depth scales deep."
+        }
+        None => "",
+    };
     let mut body = format!(
-        "<figure>{}<figcaption>Strong colours: signals die or explode within few layers. On the edge of chaos they get through. Between the dashed lines the networks are at most six depth scales deep.</figcaption></figure>",
+        "<figure>{}<figcaption>Strong colours: signals die or explode within few layers. On the edge of chaos they get through.{reach}</figcaption></figure>",
         svg(record)
     );
     table(&mut body, &[heading.as_str(), ""], &rows);

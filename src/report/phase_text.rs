@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::kernel_text::short;
+use super::limit_text::INTERRUPTED;
 use super::table_text::{grid, lines};
 use crate::limit::record::{Cell, Diagram, Trained};
 
@@ -28,7 +29,7 @@ pub fn text(record: &Diagram) -> String {
     let _ = writeln!(out, "\n{}", legend(record));
     out.push_str(&picture(record));
     if let Some(trained) = &record.trained {
-        let _ = writeln!(out, "\n{}", verdict(trained));
+        let _ = writeln!(out, "\n{}", verdict(trained, record.complete));
         let _ = writeln!(out, "  {}", trained.how);
     }
     let _ = writeln!(out, "\n{:.1} s\n{}", record.seconds, record.command);
@@ -123,7 +124,7 @@ fn mark(cell: &Cell, before: Option<&Cell>) -> char {
 }
 
 /// What the trained networks say.
-pub fn verdict(trained: &Trained) -> String {
+pub fn verdict(trained: &Trained, complete: bool) -> String {
     let learned = trained.networks.iter().filter(|own| own.learned).count();
     let count = trained.networks.len();
     let start = format!(
@@ -132,13 +133,13 @@ pub fn verdict(trained: &Trained) -> String {
         trained.width,
         100.0 * trained.threshold
     );
+    if !complete {
+        return format!("{start}\n{INTERRUPTED}");
+    }
     match (trained.separation, trained.layers_per_scale) {
         (Some(separation), scale) => {
             let scale = scale.map_or(String::new(), |own| {
-                format!(
-                    "; they learn up to about {} depth scales deep (six in Schoenholz et al. 2017)",
-                    short(own)
-                )
+                format!("; they learn up to about {} depth scales deep", short(own))
             });
             let word = if trained.holds { "as predicted" } else { "NOT as predicted" };
             format!(

@@ -172,3 +172,13 @@ fn every_command_of_the_page_runs() {
     assert!(page.contains("<svg") && page.contains("predicted n^-1/2") && page.ends_with("</html>\n"));
     assert!(std::path::Path::new("target/drift-pictures/drift-mup.svg").exists());
 }
+
+/// An interrupt leaves a report on the runs that were made.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_a_partial_report() {
+    let line = "drift specs/mlp.mup -q --threads 1 --over n=16..128 --seeds 1000";
+    let (text, status) = crate::interrupt::interrupted(line, 2500);
+    assert!(text.contains("interrupted: what is missing was not run") && text.contains(line), "{text}");
+    assert!(matches!(status, Some(1 | 2)));
+}

@@ -94,3 +94,19 @@ fn mean_squares_are_duals_of_equal_gaussians() {
         }
     }
 }
+
+/// sin(c h) + cos(c h) is the feature of the Gaussian kernel exp(-c^2 |.|^2 / 2).
+#[test]
+fn rbf_is_a_sum_of_waves() {
+    let spec = "scale n = 64 input x[2] target y[1] h = linear(x, n) f = linear(sin(2 * h) + cos(2 * h), 1) loss mse(f, y)";
+    let rows = [[1.0, 0.5], [0.2, -0.3], [0.0, 0.0]];
+    let found =
+        crate::Case::new(spec, &[]).gram(&mupc::kernel::Points::single(&rows.map(|row| row.to_vec())));
+    let half = |one: &[f64; 2], two: &[f64; 2]| (one[0] * two[0] + one[1] * two[1]) / 2.0;
+    for (at, (one, two)) in rows.iter().flat_map(|one| rows.iter().map(move |two| (one, two))).enumerate() {
+        let (value, slope) = mupc::kernel::dual::rbf(2.0, half(one, one), half(two, two), half(one, two));
+        assert!((found.nngp[at] - value).abs() < 1e-9, "{} {value}", found.nngp[at]);
+        let tangent = value + slope * half(one, two);
+        assert!((found.ntk[at] - tangent).abs() < 1e-9, "{} {tangent}", found.ntk[at]);
+    }
+}

@@ -49,7 +49,7 @@ fn means_of_draws_are_the_limit() {
 }
 
 /// Networks of every kind of operation that has a rule.
-const KINDS: [(&str, &str, &str); 15] = [
+const KINDS: [(&str, &str, &str); 21] = [
     ("strided convolution, flattened", "x[4, 4, 2]", "h = relu(conv2d(x, n, 3, stride = 2)) r[(a b c)] = h[a, b, c] f = linear(r, 1)"),
     ("pooling between convolutions", "x[4, 4, 2]", "h = average_pool2d(relu(conv2d(x, n, 3)), 2) h = relu(conv2d(h, n, 3)) f = linear(global_pool2d(h), 1)"),
     ("convolution without padding", "x[5, 5, 1]", "h = tanh(conv2d(x, n, 3, padding = 0)) r[(a b c)] = h[a, b, c] f = linear(r, 1)"),
@@ -66,6 +66,13 @@ const KINDS: [(&str, &str, &str); 15] = [
     ("sequences one after another", "x[3, 2]", "h = relu(linear(x, n)) c[t, i] = concat(h[t, i], linear(x, n)[t, i], over t) g = relu(linear(c, n)) m[i] = mean(g[t, i], over t) f = linear(m, 1)"),
     ("one entry of a sequence", "x[3, 2]", "h = relu(linear(x, n)) last[i] = relu(linear(h, n))[-1, i] f = linear(last, 1)"),
     ("sums of functions", "x[4]", "h = linear(x, n) f = linear(relu(h) + 0.5 * tanh(h) - h, 1)"),
+    ("max pooling of functions", "x[4, 4, 1]", "h = max_pool2d(relu(conv2d(x, n, 3)), 2) f = linear(global_pool2d(relu(conv2d(h, n, 3))), 1)"),
+    ("max pooling of Gaussians, flattened", "x[4, 4, 2]", "h = relu(conv2d(max_pool2d(conv2d(x, n, 3), 2), n, 3)) r[(a b c)] = h[a, b, c] f = linear(r, 1)"),
+    ("overlapping max pooling with zeros around", "x[4, 4, 1]", "h = max_pool2d(tanh(conv2d(x, n, 1)), 3, 2, 1) f = linear(global_pool2d(h), 1)"),
+    ("post-activation residual block", "x[4]", "h = relu(linear(x, n)) h = relu(h + linear(relu(linear(h, n)), n)) f = linear(relu(linear(h, n)), 1)"),
+    ("a function of two branches", "x[4]", "h = linear(x, n) f = linear(abs(sigmoid(h) - sigmoid(linear(relu(h), n))), 1)"),
+    ("gates over a state", "x[2, 3]", "c[i:n] = 0 repeat t over 2 shared as cell { g = sigmoid(linear(tanh(c), n) as again + linear(x[t, ..], n) as read)
+        c = g * c + g } f = linear(c, 1)"),
     ("stopped gradient", "x[4]", "h = relu(linear(x, n)) f = linear(stop_gradient(h) + h, 1)"),
 ];
 

@@ -1,5 +1,7 @@
 //! `mupc phase` and `mupc limit` as they are used: reports, files, refusals; and every command of docs/phase-and-limits.md.
 
+#[cfg(target_os = "linux")]
+use crate::interrupt::interrupted;
 use crate::page::{self, every_command_runs, run};
 
 const DOCS: &str = include_str!("../../docs/phase-and-limits.md");
@@ -96,4 +98,31 @@ fn a_limit_that_is_not_known_well_is_not_judged() {
     let output = run(&line.split(' ').collect::<Vec<_>>());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.code() == Some(1) && text.contains("NOT RESOLVED"), "{text}");
+}
+
+/// An interrupt leaves a report of what was run, which judges nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_a_partial_report() {
+    let said = "interrupted: what is missing was not run, and nothing is judged";
+    for (line, kept) in [
+        (
+            "phase specs/mlp.mup -q --threads 1 --cells 8 --depth 12 --width 16 --networks 20x20",
+            "edge of chaos",
+        ),
+        ("limit linear -q --threads 1 --steps 200 --seeds 2000", "0.4979524861"),
+        ("limit mean-field -q --threads 1 --particles 7 --seeds 5000 --steps 20", "standard error"),
+        (
+            "limit mean-field -q --threads 1 --particles 9 --shifts 1000 --steps 400 --alone",
+            "shifts of a lattice",
+        ),
+        (
+            "limit embeddings -q --threads 1 --vocabulary 32 --steps 40 --widths 16..64 --seeds 1000",
+            "nearest",
+        ),
+    ] {
+        let (text, status) = interrupted(line, 1500);
+        assert!(text.contains(said) && text.contains(kept) && text.contains(line), "{line}: {text}");
+        assert!(!text.contains("holds:") && !text.contains("HOLD") && status == Some(2), "{line}: {text}");
+    }
 }

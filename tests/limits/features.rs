@@ -3,9 +3,9 @@
 use mupc::Named;
 use mupc::graph::Func;
 use mupc::kernel::dual::dual;
+use mupc::kernel::lattice::Lattice;
 use mupc::limit::embedding::{self, Roles};
 use mupc::limit::finite::{self, judged};
-use mupc::limit::lattice::Lattice;
 use mupc::limit::linear::{self, Moments};
 use mupc::limit::particles;
 use mupc::limit::problem::{Problem, ProblemError};
@@ -63,7 +63,7 @@ fn the_first_step_of_particles_is_that_of_the_tangent_kernel() {
     let (problem, rate) = (Problem::circle(5), 1e-4);
     for func in [Func::Erf, Func::Relu, Func::Gelu] {
         let course = particles::Course { shifts: 64, ..cloud(func, rate, 1, 12) };
-        let found = particles::limit(&problem, &course, &());
+        let found = particles::limit(&problem, &course, &()).unwrap();
         for (at, (x, _)) in problem.examples().enumerate() {
             let pull = |(z, y): (&[f64], &[f64])| {
                 let inner: f64 = x.iter().zip(z).map(|(x, z)| x * z).sum();
@@ -82,8 +82,8 @@ fn the_first_step_of_particles_is_that_of_the_tangent_kernel() {
 fn the_error_of_particles_is_an_error_and_falls() {
     let problem = Problem::circle(6);
     let (rough, fine) = (
-        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 8), &()),
-        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 13), &()),
+        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 8), &()).unwrap(),
+        particles::limit(&problem, &cloud(Func::Tanh, 0.5, 5, 13), &()).unwrap(),
     );
     let size = |errors: &[Vec<f64>]| finite::distance(errors, &vec![vec![0.0; 6]; 6]);
     let distance = finite::distance(&rough.outputs, &fine.outputs);
@@ -94,7 +94,7 @@ fn the_error_of_particles_is_an_error_and_falls() {
 #[test]
 fn finite_networks_approach_the_mean_field_limit() {
     let problem = Problem::circle(6);
-    let limit = particles::limit(&problem, &cloud(Func::Tanh, 0.5, 6, 12), &());
+    let limit = particles::limit(&problem, &cloud(Func::Tanh, 0.5, 6, 12), &()).unwrap();
     let found = course(Some(Func::Tanh), 0.5).compare(&problem, &limit.outputs, &()).unwrap();
     assert!(found.holds, "{found:?}");
     let wrong = course(Some(Func::Relu), 0.5).compare(&problem, &limit.outputs, &()).unwrap();
@@ -126,7 +126,8 @@ fn word_vectors_stay_in_the_kernel_limit_and_learn_under_mup() {
     assert_eq!(corpus.vocabulary[..2], ["the", "and"]);
     let widths = vec![64, 128, 256, 512];
     let course = embedding::Course { symbol: 0, widths, seeds: 4, rate: 10.0, steps: 80, batch: 32 };
-    let side = |named, expected| course.side(&network, (named, expected), &roles, &corpus, &()).unwrap();
+    let side =
+        |named, expected| course.side(&network, (named, expected), &roles, &corpus, &()).unwrap().unwrap();
     let (kernel, features) = (side(Named::Ntk, -0.5), side(Named::Mup, 0.0));
     assert!(embedding::holds(&kernel, &features), "{kernel:?} {features:?}");
     // Either would fail in the other's place.

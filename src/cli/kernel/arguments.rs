@@ -20,7 +20,7 @@ Examples:
   mupc kernel mlp.mup --weight-variance 2                   He's start; `--weight-variance 'readout.*=1'` for some parameters
   mupc kernel mlp.mup --trained --set n=512                 the finite network beside its limit
   mupc kernel convnet.mup --set side=8 --train 50 --test 50 --kernel nngp
-  mupc kernel resnet18.mup --sample 20 --train 30 --test 30  finite networks, where no limit in closed form is known
+  mupc kernel mlp.mup --sample 4 --set n=64 --train 20 --test 20 --ridge 0.01   finite networks in place of the limit
   mupc kernel mlp.mup --html mlp.html --svg pictures        spectrum and learning curves as pictures
   mupc kernel mlp.mup --npy kernels --format json           the kernels as arrays, everything else as JSON
 
@@ -56,6 +56,9 @@ pub struct KernelArguments {
     /// Monte Carlo in place of the limit: means over so many networks of the spec's lengths, with their standard error.
     #[arg(long, value_name = "NETWORKS", value_parser = clap::value_parser!(u32).range(2..))]
     pub sample: Option<u32>,
+    /// Where an expectation has no closed form, as of max pooling: two to this power points per lattice, of eight.
+    #[arg(long, value_name = "POWER", default_value = "8", value_parser = clap::value_parser!(u8).range(2..=16))]
+    pub lattice: u8,
     /// The tensor whose kernel is asked for; the network's output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub output: Option<String>,

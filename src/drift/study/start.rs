@@ -39,7 +39,7 @@ impl Study<'_> {
             curves[2].push(told(spread(at, &kernels, GROUPS)));
         }
         let [activations, kernels, spreads] = curves;
-        let power = (power(-1, 1), "Hanin & Nica 2020, theorem 1: of the order of depth over width");
+        let power = (power(-1, 1), "Hanin & Nica 2020: of the order of depth over width");
         let power = self.in_width().then_some(power);
         let mut all = vec![
             Curve::measured("E K(x,x)^2 / (E K(x,x))^2", kernels),

@@ -27,7 +27,7 @@ impl Study<'_> {
                 found.iter().map(|(at, runs)| Point::new(*at, runs.iter().map(own).collect())).collect()
             };
             let power = match case.case.regime {
-                Some(Named::Ntk) => Some((exponent, "Lee et al. 2019, theorem 2.1; Dyer & Gur-Ari 2020")),
+                Some(Named::Ntk) => Some((exponent, "Lee et al. 2019; Dyer & Gur-Ari 2020")),
                 _ => None,
             };
             let mut end = predicted(&format!("{name} model: distance at the end"), of(|own| own.0), power);

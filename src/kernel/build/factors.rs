@@ -259,9 +259,7 @@ impl Building<'_> {
             places[at] = self.whole(&Value { term: Term { factor, ..term }, axes: axes.clone() });
         }
         if !self.leaves[places[0]].is_disjoint(&self.leaves[places[1]]) {
-            return Err(self.refuse(
-                "its two factors depend on each other, and the product of dependent factors has no rule here",
-            ));
+            return self.dependent_product(places, axes);
         }
         Ok(self.fresh(Kind::Product(places[0], places[1]), axes))
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Buffer, Run};
+use crate::kernel::cells::Cells;
 use crate::kernel::node::{Contraction, Kind, Place, Term};
 use crate::kernel::plan::{Pair, Side};
 use crate::numeric::matrix::{Layout, multiply};
@@ -66,7 +67,11 @@ impl Run<'_> {
 
     fn grid_gram(&self, rows: &[f64], columns: &[f64], inner: usize, scale: f64, out: &mut Buffer) {
         let (height, width) = (self.tile.rows.len(), self.tile.columns.len());
-        let (left, right, pairs, tied) = (out.left, out.right, out.pairs, out.tied);
+        let (left, right, pairs, tied) = (out.left, out.right, out.pairs, out.kept == Cells::Tied);
+        if let Cells::Some(_) = out.kept {
+            self.listed_gram(rows, columns, inner, scale, out);
+            return;
+        }
         // Every product is the one below: which block of the result, which rows and which columns, by their places and distances.
         let mut product =
             |size: (usize, usize), to: (usize, usize), from: (usize, usize), with: (usize, usize)| {
@@ -90,6 +95,20 @@ impl Run<'_> {
             for (row, other) in (0..height).flat_map(|row| (0..right).map(move |other| (row, other))) {
                 let to = (other * pairs + row * width, right * pairs);
                 product((left, width), to, (row * left * inner, inner), (other * inner, right * inner));
+            }
+        }
+    }
+
+    /// Some positions with some others.
+    fn listed_gram(&self, rows: &[f64], columns: &[f64], inner: usize, scale: f64, out: &mut Buffer) {
+        let (left, right, width) = (out.left, out.right, self.tile.columns.len());
+        for (s, other) in out.cells() {
+            let cell = out.cell(s, other);
+            for (at, value) in out.value[cell].iter_mut().enumerate() {
+                let (row, column) = (at / width * left + s, at % width * right + other);
+                let one = &rows[row * inner..(row + 1) * inner];
+                let two = &columns[column * inner..(column + 1) * inner];
+                *value = scale * crate::numeric::linear::dot(one, two);
             }
         }
     }
@@ -121,7 +140,7 @@ impl Run<'_> {
             (0..size * inner).map(|at| read(&own.source, at)).collect()
         };
         let (one, two) = (places(left, out.left), places(right, out.right));
-        if out.tied || source.tied {
+        if !(out.is_whole() && source.is_whole()) {
             for (s, other) in out.cells() {
                 let cell = out.cell(s, other);
                 for k in 0..inner {

@@ -2,6 +2,7 @@
 
 use super::{Buffer, Run};
 use crate::graph::Func;
+use crate::kernel::cells::Cells;
 use crate::kernel::dual::{duals, is_closed};
 use crate::kernel::node::{Kind, Place};
 use crate::kernel::plan::{Pair, Side};
@@ -48,7 +49,7 @@ impl Run<'_> {
         };
         let Some(source) = self.get(source) else { return };
         let closed = one == two && is_closed(one);
-        let single = out.tied || (out.left == 1 && out.right == 1);
+        let single = out.kept == Cells::Tied || (out.left == 1 && out.right == 1);
         let itself = pair.0 == pair.1 && single && self.tile.diagonal;
         if itself && !closed {
             self.squares(one, source, out);
@@ -63,7 +64,7 @@ impl Run<'_> {
     /// From mean products of slopes, which the tangent holds so far, to the tangent itself.
     fn carry_on(&self, pair: Pair, source: &Buffer, gain: Option<f64>, out: &mut Buffer) {
         let Some(mut tangents) = out.tangent.take() else { return };
-        if let (None, Some(carried), true) = (gain, &source.tangent, out.tied == source.tied) {
+        if let (None, Some(carried), true) = (gain, &source.tangent, out.kept == source.kept) {
             tangents.iter_mut().zip(carried).for_each(|(slope, tangent)| *slope *= tangent);
             out.tangent = Some(tangents);
             return;
@@ -162,11 +163,15 @@ impl Run<'_> {
             return;
         };
         let pairs = out.pairs;
-        if out.tied {
-            let mut from = Vec::with_capacity(out.value.len());
-            (0..out.left).for_each(|s| from.extend_from_slice(&source.value[source.cell(s, s)]));
+        if !(out.is_whole() && source.is_whole()) {
+            let [mut q1, mut q2, mut c] = [(); 3].map(|()| Vec::with_capacity(out.value.len()));
+            for (s, other) in out.cells() {
+                q1.extend_from_slice(&own[s * pairs..(s + 1) * pairs]);
+                q2.extend_from_slice(&others[other * pairs..(other + 1) * pairs]);
+                c.extend_from_slice(&source.value[source.cell(s, other)]);
+            }
             let tangent = out.tangent.as_deref_mut();
-            duals(func, &own, &others, &from, &mut out.value, tangent);
+            duals(func, &q1, &q2, &c, &mut out.value, tangent);
             return;
         }
         // All positions of the second node at once.

@@ -1,12 +1,18 @@
 //! The rule of every pair of kinds.
 
-use super::{Demand, Pair, Planner, Rule, Side};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Demand, Pair, Planner, Rule, Side, formulas};
 use crate::kernel::build::NoLimit;
-use crate::kernel::node::{Fixed, Kind, Place, Term};
+use crate::kernel::cells::Cells;
+use crate::kernel::node::{Fixed, Kind, Place, Sampled, Term};
+use crate::kernel::sparse::Sparse;
 
 impl Planner<'_> {
     /// How a pair is computed.
-    pub(super) fn rule(&self, pair: Pair, demand: Demand) -> Result<Rule, NoLimit> {
+    pub(super) fn rule(&self, pair: Pair, tangent: bool) -> Result<Rule, NoLimit> {
         let (left, right) = pair;
         let (one, other) = (&self.nodes[left], &self.nodes[right]);
         if left == 0 && right == 0 {
@@ -26,7 +32,7 @@ impl Planner<'_> {
         if right == 0 {
             return self.mean(Side::Left, left);
         }
-        self.joint(pair, demand)
+        self.joint(pair, tangent)
     }
 
     /// A pair with a node that is linear in its operands.
@@ -50,6 +56,7 @@ impl Planner<'_> {
             | Kind::Vector(_)
             | Kind::Table { .. }
             | Kind::Map { .. }
+            | Kind::Sampled(_)
             | Kind::Product(..) => Rule::Fixed { side, node, pair: pair(0) },
         }
     }
@@ -58,7 +65,7 @@ impl Planner<'_> {
     fn mean(&self, side: Side, node: Place) -> Result<Rule, NoLimit> {
         let pair = |own: Place| if side == Side::Left { (own, 0) } else { (0, own) };
         match &self.nodes[node].kind {
-            Kind::Map { .. } => Ok(Rule::Mean { side }),
+            Kind::Map { .. } | Kind::Sampled(_) => Ok(Rule::Mean { side }),
             Kind::Vector(weight) => Ok(Rule::Constant { value: weight.constant.unwrap_or(0.0) }),
             Kind::Product(left, right) => Ok(Rule::Product { factors: vec![(pair(*left), pair(*right))] }),
             Kind::Contraction(_) | Kind::Table { .. } => Ok(Rule::Constant { value: 0.0 }),
@@ -75,11 +82,13 @@ impl Planner<'_> {
     }
 
     /// Two nodes that share weights.
-    fn joint(&self, pair: Pair, demand: Demand) -> Result<Rule, NoLimit> {
+    fn joint(&self, pair: Pair, tangent: bool) -> Result<Rule, NoLimit> {
         let (left, right) = pair;
         let (one, other) = (&self.nodes[left], &self.nodes[right]);
-        let rough = |argument: &Place| demand.tangent && self.nodes[*argument].rough;
+        let rough = |argument: &Place| tangent && self.nodes[*argument].rough;
         match (&one.kind, &other.kind) {
+            (Kind::Sampled(_), Kind::Sampled(_) | Kind::Map { .. })
+            | (Kind::Map { .. }, Kind::Sampled(_)) => self.sampled(pair, tangent),
             (Kind::Map { argument, .. }, _) if rough(argument) && left == right => {
                 let gain = self.gain(*argument).ok_or_else(|| self.rough(left))?;
                 Ok(Rule::Dual { pair: (*argument, *argument), gain: Some(gain) })
@@ -185,11 +194,52 @@ impl Planner<'_> {
         }
     }
 
+    /// Two functions of which one has several Gaussians: all pairs of these.
+    fn sampled(&self, pair: Pair, tangent: bool) -> Result<Rule, NoLimit> {
+        let (Some(one), Some(two)) = (self.formulas(pair.0), self.formulas(pair.1)) else {
+            return Err(self.refuse(pair.0, "it is no function of Gaussians"));
+        };
+        for (node, own) in [(pair.0, &one), (pair.1, &two)] {
+            if tangent && own.nodes().iter().any(|place| self.nodes[*place].rough) {
+                return Err(self.rough(node));
+            }
+        }
+        let (lefts, rights) = (one.nodes(), two.nodes());
+        let pairs = lefts.iter().flat_map(|left| rights.iter().map(|right| (*left, *right)));
+        Ok(Rule::Sampled { pairs: pairs.filter(|pair| !self.is_zero(*pair)).collect() })
+    }
+
+    /// A node as functions of Gaussians.
+    fn formulas(&self, place: Place) -> Option<Cow<'_, Sampled>> {
+        formulas(self.nodes, place)
+    }
+
+    /// The positions of pairs of Gaussians that functions of them read.
+    fn sampled_reads(&self, pair: Pair, pairs: &[Pair], demand: &Demand) -> Vec<(Pair, Demand)> {
+        let whole =
+            || pairs.iter().map(|pair| (*pair, Demand { cells: Cells::All, ..demand.clone() })).collect();
+        let (Some(one), Some(two)) = (self.formulas(pair.0), self.formulas(pair.1)) else { return whole() };
+        if demand.cells == Cells::All {
+            return whole();
+        }
+        let mut read: BTreeMap<Pair, Vec<(u32, u32)>> = BTreeMap::new();
+        for (s, other) in demand.cells.pairs(self.sizes(pair)) {
+            for (left, at) in &one.entries[s].1 {
+                for (right, with) in &two.entries[other].1 {
+                    read.entry((*left, *right)).or_default().push((*at, *with));
+                }
+            }
+        }
+        let own = |(pair, cells): (Pair, Vec<(u32, u32)>)| {
+            (pair, Demand { cells: Cells::of(cells, self.sizes(pair)), ..demand.clone() })
+        };
+        read.into_iter().map(own).collect()
+    }
+
     /// The pairs that a rule reads, and what it reads of them.
-    pub(super) fn reads(&self, pair: Pair, rule: &Rule, demand: Demand) -> Vec<(Pair, Demand)> {
-        let same = |pair: Pair| (pair, demand);
-        let whole = |pair: Pair| (pair, Demand { tied: false, ..demand });
-        let value = |pair: Pair| (pair, Demand { tangent: false, ..demand });
+    pub(super) fn reads(&self, pair: Pair, rule: &Rule, demand: &Demand) -> Vec<(Pair, Demand)> {
+        let same = |pair: Pair| (pair, demand.clone());
+        let value = |pair: Pair| (pair, Demand { tangent: false, ..demand.clone() });
         match rule {
             Rule::One
             | Rule::Gram
@@ -197,24 +247,25 @@ impl Planner<'_> {
             | Rule::Table
             | Rule::Mean { .. }
             | Rule::Constant { .. } => Vec::new(),
-            Rule::Sum { terms, .. } => {
-                let read =
-                    |(pair, map, _): &(Pair, Option<std::sync::Arc<crate::kernel::sparse::Sparse>>, f64)| {
-                        if map.is_none() { same(*pair) } else { whole(*pair) }
-                    };
+            Rule::Sum { side, terms } => {
+                let read = |(source, map, _): &(Pair, Option<Arc<Sparse>>, f64)| match map {
+                    None => same(*source),
+                    Some(map) => (*source, self.through(*side, map, pair, *source, demand)),
+                };
                 terms.iter().map(read).collect()
             }
             Rule::Normalized { pair, mean, .. } => {
                 let mean = mean.iter().map(|mean| (*mean, Demand::default()));
                 std::iter::once(same(*pair)).chain(mean).collect()
             }
-            Rule::Mixed { pair, .. } => vec![whole(*pair)],
+            Rule::Mixed { pair, .. } => vec![(*pair, Demand { cells: Cells::All, ..demand.clone() })],
             Rule::Fixed { pair, .. } => vec![(*pair, Demand::default())],
             Rule::Stopped { pair } => vec![value(*pair)],
             Rule::Contraction { pair: source } => {
-                let tied = self.reads_equal_positions(pair, demand);
-                vec![(*source, Demand { tied, ..demand })]
+                let cells = self.contracted_cells(pair, *source, demand);
+                vec![(*source, Demand { cells, ..demand.clone() })]
             }
+            Rule::Sampled { pairs } => self.sampled_reads(pair, pairs, demand),
             Rule::Dual { pair, .. } | Rule::Stein { pair, .. } => vec![same(*pair)],
             Rule::Outer { left, right } => vec![(*left, Demand::default()), (*right, Demand::default())],
             Rule::Product { factors } => {
@@ -223,8 +274,47 @@ impl Planner<'_> {
         }
     }
 
+    /// What is read of a pair whose positions on one side go through a map.
+    fn through(&self, side: Side, map: &Sparse, pair: Pair, source: Pair, demand: &Demand) -> Demand {
+        let Cells::Some(_) = demand.cells else { return Demand { cells: Cells::All, ..demand.clone() } };
+        let mut read = Vec::new();
+        for (s, other) in demand.cells.pairs(self.sizes(pair)) {
+            let own = if side == Side::Left { s } else { other };
+            for (column, _) in map.row(own) {
+                read.push(if side == Side::Left { (*column, other as u32) } else { (s as u32, *column) });
+            }
+        }
+        Demand { cells: Cells::of(read, self.sizes(source)), ..demand.clone() }
+    }
+
+    /// What a pair of contractions reads of its sources.
+    fn contracted_cells(&self, pair: Pair, source: Pair, demand: &Demand) -> Cells {
+        let (Kind::Contraction(one), Kind::Contraction(other)) =
+            (&self.nodes[pair.0].kind, &self.nodes[pair.1].kind)
+        else {
+            return Cells::All;
+        };
+        if self.reads_equal_positions(pair, demand) {
+            return Cells::Tied;
+        }
+        let Cells::Some(_) = demand.cells else { return Cells::All };
+        let reads = |term: &Term, at: usize| match &term.map {
+            None => Some(at as u32),
+            Some(map) => map.row(at).first().map(|(column, _)| *column),
+        };
+        let inner = one.contracted;
+        let mut read = Vec::new();
+        for (s, with) in demand.cells.pairs(self.sizes(pair)) {
+            for at in 0..inner {
+                let places = (reads(&one.source, s * inner + at), reads(&other.source, with * inner + at));
+                read.extend(places.0.zip(places.1));
+            }
+        }
+        Cells::of(read, self.sizes(source))
+    }
+
     /// Whether a pair of contractions reads its sources at equal positions only.
-    fn reads_equal_positions(&self, (left, right): Pair, demand: Demand) -> bool {
+    fn reads_equal_positions(&self, (left, right): Pair, demand: &Demand) -> bool {
         let (Kind::Contraction(one), Kind::Contraction(other)) =
             (&self.nodes[left].kind, &self.nodes[right].kind)
         else {
@@ -232,6 +322,6 @@ impl Planner<'_> {
         };
         let single = self.nodes[left].size == 1 && self.nodes[right].size == 1;
         let sizes = self.nodes[one.source.node].size == self.nodes[other.source.node].size;
-        (demand.tied || single) && sizes && one.source.map == other.source.map
+        (demand.cells == Cells::Tied || single) && sizes && one.source.map == other.source.map
     }
 }
