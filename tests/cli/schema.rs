@@ -195,6 +195,21 @@ fn phases_and_limits_fit_their_schemas() {
 }
 
 #[test]
+fn kernels_fit_their_schema() {
+    let answer = |extra: &str| -> Value {
+        let words = format!("kernel {MLP} --train 12 --test 6 --quiet --format json{extra}");
+        let output = mupc(&words.split(' ').collect::<Vec<_>>()).output().unwrap();
+        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        check("docs/kernel.schema.json", &record);
+        record
+    };
+    assert!(answer("")["trained"].is_null());
+    assert!(answer(" --trained --set n=16 --rate 0.01")["trained"]["accuracy"].is_number());
+    let drawn = answer(" --sample 2 --set n=8 --ridge 0.1 --kernel nngp --times 0,inf");
+    assert_eq!(drawn["kernels"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn the_reading_of_schemas_finds_misfits() {
     let schema: Value =
         serde_json::from_str(&std::fs::read_to_string("docs/table.schema.json").unwrap()).unwrap();
