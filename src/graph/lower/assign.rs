@@ -219,13 +219,18 @@ impl<'a> Lowering<'a> {
             IndexKind::Axis(own) | IndexKind::Sized(own, _) => own == letter,
             IndexKind::Rest | IndexKind::Group(_) | IndexKind::At(_) => false,
         });
+        let sized = place.is_some_and(|index| matches!(index.kind, IndexKind::Sized(..)));
         let place = place.map_or(span, |index| index.span);
-        let help = match number {
-            true => format!("say how long it is: `{letter}:LENGTH`"),
-            false => "a tensor on the right must have this letter".to_string(),
+        let help = match (number, sized) {
+            (true, _) => format!("say how long it is: `{letter}:LENGTH`"),
+            (false, true) => format!(
+                "for an axis of length 1 split another one on the right: `y[i, {letter}:1] = x[(i {letter})]`"
+            ),
+            (false, false) => "a tensor on the right must have this letter".to_string(),
         };
+        let why = if sized { "a length alone brings no axis" } else { "nothing says what it runs over" };
         let error = Diagnostic::new(Stage::Shape, format!("index `{letter}` stands only on the left"))
-            .at(place, "nothing says what it runs over")
+            .at(place, why)
             .at(span, "nothing here has it")
             .help(help);
         self.report(error)
