@@ -34,12 +34,7 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
         || check_html::html(&record),
         || check_html::charts(&record),
     )?;
-    // What was interrupted may refute, but it cannot hold.
-    let status = match (record.is_refuted(), record.complete) {
-        (true, _) => Status::DoesNotHold,
-        (false, true) => Status::Holds,
-        (false, false) => Status::CouldNotRun,
-    };
+    let status = Status::unless_refuted(record.is_refuted(), record.complete);
     Ok(Answer { status, ..Answer::text(text) })
 }
 

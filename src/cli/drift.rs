@@ -52,10 +52,6 @@ pub fn run(args: &DriftArguments) -> Result<Answer, Failure> {
         || drift_html::html(&record),
         || drift_html::charts(&record),
     )?;
-    let status = match (record.is_refuted(), record.complete) {
-        (true, _) => Status::DoesNotHold,
-        (false, true) => Status::Holds,
-        (false, false) => Status::CouldNotRun,
-    };
+    let status = Status::unless_refuted(record.is_refuted(), record.complete);
     Ok(Answer { status, ..Answer::text(text) })
 }

@@ -23,6 +23,16 @@ impl Status {
     pub fn of(holds: bool) -> Status {
         if holds { Status::Holds } else { Status::DoesNotHold }
     }
+
+    /// Holds or not; what was interrupted is not judged.
+    pub fn if_complete(complete: bool, holds: bool) -> Status {
+        if complete { Status::of(holds) } else { Status::CouldNotRun }
+    }
+
+    /// Refuted or not; what was interrupted may refute, but it cannot hold.
+    pub fn unless_refuted(refuted: bool, complete: bool) -> Status {
+        if refuted { Status::DoesNotHold } else { Status::if_complete(complete, true) }
+    }
 }
 
 impl From<Status> for ExitCode {

@@ -58,7 +58,7 @@ pub fn run(args: &KernelArguments) -> Result<Answer, Failure> {
         || kernel_html::html(&record),
         || kernel_html::charts(&record),
     )?;
-    let status = if record.complete { Status::Holds } else { Status::CouldNotRun };
+    let status = Status::if_complete(record.complete, true);
     Ok(Answer { status, ..Answer::text(text) })
 }
 

@@ -63,11 +63,6 @@ impl Watch for Bar {
     }
 }
 
-/// The status of an answer: what was interrupted is not judged.
-pub fn status(complete: bool, holds: bool) -> Status {
-    if complete { Status::of(holds) } else { Status::CouldNotRun }
-}
-
 /// The interrupt came before there was anything to report.
 pub fn nothing_done(what: &str) -> Failure {
     Failure::new(format!("interrupted before {what}: there is nothing to report"))
@@ -86,7 +81,7 @@ fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
         || limit_html::followed_charts(record),
     )?;
     let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
-    Ok(Answer { status: status(record.complete, holds), ..Answer::text(text) })
+    Ok(Answer { status: Status::if_complete(record.complete, holds), ..Answer::text(text) })
 }
 
 /// Finite networks beside a limit, and the record of both.
@@ -257,5 +252,5 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
         || limit_html::embedded(&record),
         || limit_html::embedded_charts(&record),
     )?;
-    Ok(Answer { status: status(record.complete, record.holds), ..Answer::text(text) })
+    Ok(Answer { status: Status::if_complete(record.complete, record.holds), ..Answer::text(text) })
 }

@@ -6,9 +6,9 @@ pub use arguments::{PhaseArguments, function};
 
 use std::time::Instant;
 
-use super::failure::{Answer, Failure};
+use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
-use super::limit::{Bar, nothing_done, status};
+use super::limit::{Bar, nothing_done};
 use super::output;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::Func;
@@ -72,7 +72,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
         || vec![("phase.svg".to_string(), phase_svg::svg(&record))],
     )?;
     let holds = record.trained.as_ref().is_none_or(|own| own.holds);
-    Ok(Answer { status: status(record.complete, holds), ..Answer::text(text) })
+    Ok(Answer { status: Status::if_complete(record.complete, holds), ..Answer::text(text) })
 }
 
 /// The activation of the spec's layers, or the one that was named.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 
-use super::table_text::{grid, lines};
+use super::table_text::{grid, lines, set_lengths};
 use crate::check::record::{Finding, Predicted, Quantity, Record, Verdict};
 
 /// The whole text; with `all`, every finding has a line.
@@ -70,9 +70,7 @@ pub fn at_step(step: usize) -> String {
 pub fn set_up(record: &Record) -> String {
     let values: Vec<String> = record.values.iter().map(i64::to_string).collect();
     let steps: Vec<String> = record.steps.iter().map(usize::to_string).collect();
-    let lengths: Vec<String> =
-        record.lengths.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let lengths = if lengths.is_empty() { String::new() } else { format!("; {}", lengths.join(", ")) };
+    let lengths = set_lengths(&record.lengths);
     format!(
         "{} = {}; {} seeds; steps {}; batch {}; learning rate {:.3e} at the smallest; {}{lengths}; {:.1} s on {} threads",
         record.symbol,

@@ -113,6 +113,13 @@ impl Writer<'_> {
     }
 }
 
+/// Lengths that were set, as the end of a list.
+pub(super) fn set_lengths(lengths: &[(String, i64)]) -> String {
+    lengths.iter().enumerate().fold(String::new(), |text, (at, (name, value))| {
+        format!("{text}{} {name} = {value}", if at == 0 { ";" } else { "," })
+    })
+}
+
 /// A table with a line below its header and nothing else.
 pub(super) fn grid() -> Table {
     let style = TableStyle::new()

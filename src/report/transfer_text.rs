@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::Table;
 
 use super::plot::{Line, plot};
-use super::table_text::{grid, lines};
+use super::table_text::{grid, lines, set_lengths};
 use crate::check::request::readable;
 use crate::transfer::plan::Plan;
 use crate::transfer::record::{Curve, Record, Regret, Study};
@@ -41,9 +41,7 @@ pub fn heading(study: &Study) -> String {
 /// What was run.
 pub fn set_up(record: &Record) -> String {
     let values: Vec<String> = record.values.iter().map(i64::to_string).collect();
-    let lengths: Vec<String> =
-        record.lengths.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let lengths = if lengths.is_empty() { String::new() } else { format!("; {}", lengths.join(", ")) };
+    let lengths = set_lengths(&record.lengths);
     format!(
         "{} = {}{lengths}; {}; {}, {} rate; {}; {}, {} of them now, in {:.1} s on {}",
         record.symbol,
