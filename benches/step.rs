@@ -130,6 +130,18 @@ impl Case {
 impl Case {
     /// Where a step without its optimizer spends its time, by kind of instruction.
     fn kinds(&mut self) {
+        let trainer = &mut self.trainer;
+        let passes = [
+            shortest(|| {
+                black_box(trainer.machine.forward());
+            }),
+            shortest(|| trainer.machine.backward()),
+        ];
+        println!(
+            "    a whole pass {:.3} ms forward, {:.3} ms backward; of it:",
+            1e3 * passes[0],
+            1e3 * passes[1]
+        );
         let (forward, backward) = (self.forward(), self.backward());
         let program = Arc::clone(&self.trainer.machine.program);
         let mut spent: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
@@ -229,8 +241,10 @@ fn main() {
         }
     }
     if wanted("kinds") {
-        println!("passes of gpt2, n = 256, batch 16:");
-        Case::new(&spec("gpt2.mup", &TRANSFORMER), &[256, 2], 16).kinds();
+        for n in [256, 512] {
+            println!("passes of gpt2, n = {n}, batch 16:");
+            Case::new(&spec("gpt2.mup", &TRANSFORMER), &[n, 2], 16).kinds();
+        }
         println!("passes of mlp, n = 512, batch 64:");
         Case::new(&spec("mlp.mup", &PERCEPTRON), &[512], 64).kinds();
     }

@@ -2,6 +2,7 @@
 
 mod emit;
 mod finish;
+mod in_place;
 mod labelled;
 mod moving;
 mod unroll;

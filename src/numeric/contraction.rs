@@ -34,6 +34,8 @@ enum How {
 struct Matrices {
     /// Rows, columns, sums.
     size: (usize, usize, usize),
+    /// How many sums are taken at a time.
+    panel: usize,
     /// Offsets of result, left and right per block.
     blocks: Nest<3>,
     out: Tensor,
@@ -97,8 +99,9 @@ impl Contraction {
             .enumerate()
             .map(|(at, (_, length))| (*length, [steps[0][at], steps[1][at], steps[2][at]]));
         let blocks = Nest::new(axes, [0; 3]);
-        let matrices =
-            Matrices { size: (m, n, k), blocks, out: out_tensor, left: left_tensor, right: right_tensor };
+        let panel = panel((m, n, k), &left_tensor, &right_tensor);
+        let [out, left, right] = [out_tensor, left_tensor, right_tensor];
+        let matrices = Matrices { size: (m, n, k), panel, blocks, out, left, right };
         Contraction { how: How::Matrices(Box::new(matrices)), length }
     }
 
@@ -200,10 +203,13 @@ fn tensor(axes: &Axes, blocks: &Group, rows: &Group, columns: &Group) -> Tensor 
 fn is_thin((m, n, k): (usize, usize, usize), out: &Tensor, left: &Tensor, right: &Tensor) -> bool {
     /// A weight smaller than this is transposed in no time.
     const LARGE: usize = 1 << 14;
+    /// A batch larger than this is worth the transposition.
+    const MOST: usize = 512;
     let plain = out.packed.is_none() && left.packed.is_none() && right.packed.is_none();
     let by_rows = out.layout.column == 1 && right.layout.row == 1 && right.layout.column > 1;
     let by_columns = out.layout.row == 1 && left.layout.column == 1 && left.layout.row > 1;
-    plain && (by_rows && 2 * m <= n && n * k >= LARGE || by_columns && 2 * n <= m && m * k >= LARGE)
+    let thin = |batch: usize, other: usize| batch <= MOST && 2 * batch <= other && other * k >= LARGE;
+    plain && (by_rows && thin(m, n) || by_columns && thin(n, m))
 }
 
 /// The result of a product in the other order, to be transposed afterwards.
@@ -268,9 +274,54 @@ impl Matrices {
                 let [o, l, r] = [0, 1, 2].map(|operand| starts[operand] + block * steps[operand]);
                 let out = (&mut *out, at(self.out.layout, o));
                 let (left, right) = ((left, at(self.left.layout, l)), (right, at(self.right.layout, r)));
-                multiply(self.size, out, left, right, factor, accumulate);
+                self.panels(out, left, right, factor, accumulate);
             }
         });
+    }
+}
+
+impl Matrices {
+    /// One matrix product, in panels of the sums where that is faster.
+    fn panels<T: Real>(
+        &self,
+        (out, out_layout): (&mut [T], Layout),
+        (left, left_layout): (&[T], Layout),
+        (right, right_layout): (&[T], Layout),
+        factor: T,
+        accumulate: bool,
+    ) {
+        let (m, n, k) = self.size;
+        for start in (0..k).step_by(self.panel) {
+            let panel = self.panel.min(k - start);
+            let left_at = Layout { offset: left_layout.offset + start * left_layout.column, ..left_layout };
+            let right_at = Layout { offset: right_layout.offset + start * right_layout.row, ..right_layout };
+            let add = accumulate || start > 0;
+            multiply((m, n, panel), (&mut *out, out_layout), (left, left_at), (right, right_at), factor, add);
+        }
+    }
+}
+
+/// How many sums are taken at a time. Where they lie far apart in both operands (the gradient of a weight, a sum over positions), the product packs as many as fit a cache; half of
+/// that is faster. Where a small batch meets a large weight whose sums are a page of memory or more apart, the product goes through the weight in strips, from page to page, and memory cannot be
+/// read ahead, unless a panel has so few pages that all of them are followed at once.
+fn panel((m, n, k): (usize, usize, usize), left: &Tensor, right: &Tensor) -> usize {
+    /// Numbers in a page of memory, in single precision.
+    const PAGE: usize = 1024;
+    /// The panel of the gradient of a weight, and the largest batch that gains.
+    const SUMS: usize = 256;
+    /// The smallest panel.
+    const FEW: usize = 64;
+    let far = |tensor: &Tensor, near: usize, pages: usize| {
+        tensor.packed.is_none() && near == 1 && tensor.layout.row.max(tensor.layout.column) >= pages
+    };
+    let (left_far, right_far) =
+        (|pages| far(left, left.layout.row, pages), |pages| far(right, right.layout.column, pages));
+    let thin = |batch: usize, other: usize| batch <= SUMS && 2 * batch <= other;
+    match () {
+        () if left_far(2) && right_far(2) => SUMS,
+        () if right_far(PAGE) && thin(m, n) => FEW.max(m),
+        () if left_far(PAGE) && thin(n, m) => FEW.max(n),
+        () => k.max(1),
     }
 }
 
@@ -287,9 +338,12 @@ fn packed<'a, T: Real>(tensor: &Tensor, source: &'a [T], scratch: &'a mut [T]) -
 fn unpack<T: Real>(nest: &Nest<2>, packed: &[T], out: &mut [T], accumulate: bool) {
     let (length, [from, to]) = nest.inner();
     nest.each(|[start, at]| {
-        for step in 0..length {
-            let old = if accumulate { out[at + step * to] } else { T::zero() };
-            out[at + step * to] = old + packed[start + step * from];
+        let numbers = packed[start..].iter().step_by(from.max(1)).take(length);
+        match (to, accumulate) {
+            (1, false) => out[at..at + length].iter_mut().zip(numbers).for_each(|(to, from)| *to = *from),
+            (1, true) => out[at..at + length].iter_mut().zip(numbers).for_each(|(to, from)| *to += *from),
+            (_, false) => numbers.enumerate().for_each(|(step, from)| out[at + step * to] = *from),
+            (_, true) => numbers.enumerate().for_each(|(step, from)| out[at + step * to] += *from),
         }
     });
 }
@@ -365,6 +419,25 @@ mod tests {
             }
             plan.run(1.0, &a, &b, &mut result, accumulate, &mut vec![0.0; plan.scratch()]);
             prop_assert_eq!(result, expected);
+        }
+    }
+
+    /// A small batch and a weight whose sums are far apart, in both orders of the operands: in panels of the sums.
+    #[test]
+    fn panels_are_products() {
+        let lengths = [8, 130, 1030];
+        let [y, w, x]: [Axes; 3] = [&[0, 1][..], &[1, 2], &[0, 2]].map(|labels| axes(labels, &lengths));
+        for (left, right) in [(&y, &w), (&w, &y)] {
+            let plan = Contraction::new(left, right, &x);
+            assert!(matches!(&plan.how, How::Matrices(plan) if plan.panel == 64));
+            let (a, b) = (entries(left, 1), entries(right, 2));
+            let expected = naive(left, right, &x, &a, &b);
+            for accumulate in [false, true] {
+                let mut result = vec![1.0; expected.len()];
+                plan.run(1.0, &a, &b, &mut result, accumulate, &mut vec![0.0; plan.scratch()]);
+                let one = if accumulate { 1.0 } else { 0.0 };
+                assert!(result.iter().zip(&expected).all(|(own, wanted)| *own == wanted + one));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
 use super::data::Column;
-use super::pointwise::{Chain, Receiver};
+use super::pointwise::Receiver;
 use super::program::{Input, Instruction, Kernel, Program, Slot, Value};
 use super::real::Real;
 use super::rows;
@@ -195,6 +195,9 @@ impl<T: Real> Machine<T> {
     }
 
     fn execute(&mut self, instruction: &Instruction) {
+        if instruction.is_in_place() {
+            return self.execute_in_place(instruction);
+        }
         let mut out = std::mem::take(&mut self.values[instruction.output]);
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
         match &instruction.kernel {
@@ -215,11 +218,32 @@ impl<T: Real> Machine<T> {
         self.values[instruction.output] = out;
     }
 
+    /// Only what forgets its first operand is planned in place ([`Kernel::forgets_first`]).
+    fn execute_in_place(&mut self, instruction: &Instruction) {
+        let mut out = std::mem::take(&mut self.values[instruction.output]);
+        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
+        match &instruction.kernel {
+            Kernel::Chain(chain) => {
+                chain.forward_in_place(&slices(&operands), &mut out, &mut self.scratch);
+            }
+            Kernel::Rows(along, length) => {
+                rows::forward_in_place(*along, *length, &mut out, &mut self.scratch);
+            }
+            _ => debug_assert!(false, "planned in place: {:?}", instruction.kernel),
+        }
+        self.values[instruction.output] = out;
+    }
+
     fn pull(&mut self, instruction: &Instruction) {
+        if instruction.is_in_place() {
+            return self.pull_in_place(instruction);
+        }
         let place = self.take_place(instruction.output);
         let gradient = &place[..self.program.lengths[instruction.output]];
         match &instruction.kernel {
-            Kernel::Chain(chain) => self.pull_chain(chain, instruction, gradient),
+            Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 0, |values, into, scratch| {
+                chain.backward(values, gradient, into, scratch);
+            }),
             _ => {
                 for (at, input) in instruction.inputs.iter().enumerate().filter(|(_, input)| input.gradient) {
                     let mut into = self.take_place(input.slot);
@@ -228,6 +252,22 @@ impl<T: Real> Machine<T> {
                     self.put_place(input.slot, into);
                 }
             }
+        }
+        self.put_place(instruction.output, place);
+    }
+
+    fn pull_in_place(&mut self, instruction: &Instruction) {
+        let mut place = self.take_place(instruction.output);
+        let gradient = &mut place[..self.program.lengths[instruction.output]];
+        match &instruction.kernel {
+            Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 1, |values, into, scratch| {
+                chain.backward_in_place(values, gradient, into, scratch);
+            }),
+            Kernel::Rows(along, length) => {
+                let out = &self.values[instruction.output];
+                rows::backward_in_place(*along, *length, out, gradient, &mut self.scratch);
+            }
+            _ => debug_assert!(false, "planned in place: {:?}", instruction.kernel),
         }
         self.put_place(instruction.output, place);
     }
@@ -262,21 +302,27 @@ impl<T: Real> Machine<T> {
         }
     }
 
-    fn pull_chain(&mut self, chain: &Chain, instruction: &Instruction, gradient: &[T]) {
+    /// Lends the values of operands, and from operand `first` on the places of the gradients that are asked for.
+    fn with_receivers(
+        &mut self,
+        inputs: &[Input],
+        first: usize,
+        work: impl FnOnce(&[&[T]], &mut [Option<Receiver<'_, T>>], &mut [T]),
+    ) {
         let mut taken: SmallVec<[Option<Vec<T>>; 8]> = SmallVec::new();
-        for input in &instruction.inputs {
-            taken.push(input.gradient.then(|| self.take_place(input.slot)));
+        for (at, input) in inputs.iter().enumerate() {
+            taken.push((at >= first && input.gradient).then(|| self.take_place(input.slot)));
         }
-        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
+        let operands = Operands { values: &self.values, inputs };
         let mut into: SmallVec<[Option<Receiver<'_, T>>; 8]> = SmallVec::new();
-        for (input, place) in instruction.inputs.iter().zip(&mut taken) {
+        for (input, place) in inputs.iter().zip(&mut taken) {
             let length = self.program.lengths[input.slot];
             let own = place.as_mut().map(|place| &mut place[..length]);
             into.push(own.map(|entries| Receiver { entries, fresh: input.fresh }));
         }
-        chain.backward(&slices(&operands), gradient, &mut into, &mut self.scratch);
+        work(&slices(&operands), &mut into, &mut self.scratch);
         drop(into);
-        for (input, place) in instruction.inputs.iter().zip(taken) {
+        for (input, place) in inputs.iter().zip(taken) {
             if let Some(place) = place {
                 self.put_place(input.slot, place);
             }

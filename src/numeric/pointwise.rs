@@ -96,6 +96,14 @@ impl Link {
         }
     }
 
+    /// Whether its gradient depends on what went into it.
+    fn looks_back(&self) -> bool {
+        match self {
+            Link::Map(_) | Link::Multiply { .. } => true,
+            Link::Scale(_) | Link::Add { .. } => false,
+        }
+    }
+
     /// The same with another numbering of operands.
     pub fn renumbered(mut self, number: impl Fn(usize) -> usize) -> Link {
         if let Link::Add { operand, .. } | Link::Multiply { operand, .. } = &mut self {
@@ -106,6 +114,57 @@ impl Link {
 }
 
 impl Chain {
+    /// How many of its links must be run again on the way back: up to the last one whose gradient depends on what went into it.
+    fn run_again(&self) -> usize {
+        self.links.iter().rposition(Link::looks_back).map_or(0, |last| last + 1)
+    }
+
+    /// Whether the way back needs the first operand.
+    pub fn looks_back(&self) -> bool {
+        self.run_again() > 0
+    }
+
+    /// The values, over the first operand.
+    pub fn forward_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+        pulp::Arch::new().dispatch(ForwardInPlace { chain: self, operands, out, scratch });
+    }
+
+    #[inline(always)]
+    fn forward_tiles_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+        for (tile, out) in out.chunks_mut(TILE).enumerate() {
+            for link in &self.links {
+                apply(link, operands, tile * TILE, out, &mut scratch[..TILE]);
+            }
+        }
+    }
+
+    /// The gradients of a chain that does not look back, the first operand's over that of the result.
+    pub fn backward_in_place<T: Real>(
+        &self,
+        operands: &[&[T]],
+        gradient: &mut [T],
+        into: &mut [Option<Receiver<'_, T>>],
+        scratch: &mut [T],
+    ) {
+        pulp::Arch::new().dispatch(BackwardInPlace { chain: self, operands, gradient, into, scratch });
+    }
+
+    #[inline(always)]
+    fn backward_tiles_in_place<T: Real>(
+        &self,
+        operands: &[&[T]],
+        gradient: &mut [T],
+        into: &mut [Option<Receiver<'_, T>>],
+        scratch: &mut [T],
+    ) {
+        into.iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
+        for (tile, flow) in gradient.chunks_mut(TILE).enumerate() {
+            for link in self.links.iter().rev() {
+                pull(link, operands, (tile * TILE, &[]), flow, into, &mut scratch[..TILE]);
+            }
+        }
+    }
+
     /// How many numbers a run needs besides its operands.
     pub fn scratch(&self) -> usize {
         (self.links.len() + 2) * TILE
@@ -150,13 +209,14 @@ impl Chain {
         into.iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
         let (between, rest) = scratch.split_at_mut(self.links.len() * TILE);
         let (flowing, loaded) = rest.split_at_mut(TILE);
+        let again = self.run_again();
         for (tile, gradient) in gradient.chunks(TILE).enumerate() {
             let (start, size) = (tile * TILE, gradient.len());
-            self.recompute(operands, start, size, between, loaded);
+            self.recompute(again, operands, start, size, between, loaded);
             let flow = &mut flowing[..size];
             flow.copy_from_slice(gradient);
             for (at, link) in self.links.iter().enumerate().rev() {
-                let before = &between[at * TILE..at * TILE + size];
+                let before = if at < again { &between[at * TILE..at * TILE + size] } else { &[] };
                 pull(link, operands, (start, before), flow, into, loaded);
             }
             if let Some(first) = &mut into[0] {
@@ -165,21 +225,22 @@ impl Chain {
         }
     }
 
-    /// What goes into every link.
+    /// What goes into the first so many links.
     #[inline(always)]
     fn recompute<T: Real>(
         &self,
+        links: usize,
         operands: &[&[T]],
         start: usize,
         size: usize,
         between: &mut [T],
         loaded: &mut [T],
     ) {
-        if self.links.is_empty() {
+        if links == 0 {
             return;
         }
         between[..size].copy_from_slice(&operands[0][start..start + size]);
-        for (at, link) in self.links.iter().enumerate().take(self.links.len() - 1) {
+        for (at, link) in self.links.iter().enumerate().take(links - 1) {
             let (before, after) = between.split_at_mut((at + 1) * TILE);
             let after = &mut after[..size];
             after.copy_from_slice(&before[at * TILE..at * TILE + size]);
@@ -203,6 +264,41 @@ impl<T: Real> NullaryFnOnce for Forward<'_, T> {
     #[inline(always)]
     fn call(self) {
         self.chain.forward_tiles(self.operands, self.out, self.scratch);
+    }
+}
+
+/// A forward pass in place.
+struct ForwardInPlace<'a, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    out: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for ForwardInPlace<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.forward_tiles_in_place(self.operands, self.out, self.scratch);
+    }
+}
+
+/// A backward pass in place.
+struct BackwardInPlace<'a, 'i, T> {
+    chain: &'a Chain,
+    operands: &'a [&'a [T]],
+    gradient: &'a mut [T],
+    into: &'a mut [Option<Receiver<'i, T>>],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.chain.backward_tiles_in_place(self.operands, self.gradient, self.into, self.scratch);
     }
 }
 

@@ -69,6 +69,34 @@ pub enum Kernel {
     Dropout(f64, usize),
 }
 
+impl Kernel {
+    /// Whether it can write its result over its first operand: the gradient is passed on without it.
+    pub fn forgets_first(&self) -> bool {
+        match self {
+            Kernel::Chain(chain) => !chain.looks_back(),
+            Kernel::Rows(along, _) => !along.needs_input(),
+            Kernel::Product(_)
+            | Kernel::Linear(_)
+            | Kernel::Lookup(_)
+            | Kernel::Largest(_)
+            | Kernel::Dropout(..) => false,
+        }
+    }
+
+    /// Whether its result is read when the gradient is passed on.
+    pub fn keeps_result(&self) -> bool {
+        match self {
+            Kernel::Rows(along, _) => along.needs_result(),
+            Kernel::Largest(_) => true,
+            Kernel::Product(_)
+            | Kernel::Linear(_)
+            | Kernel::Chain(_)
+            | Kernel::Lookup(_)
+            | Kernel::Dropout(..) => false,
+        }
+    }
+}
+
 /// A buffer that an instruction reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -87,7 +115,7 @@ pub struct Instruction {
     pub kernel: Kernel,
     /// What it reads.
     pub inputs: SmallVec<[Input; 4]>,
-    /// What it writes.
+    /// What it writes: in a program made for training it may be the first of what it reads.
     pub output: Slot,
     /// Depends on neither data nor weights: run once.
     pub once: bool,
@@ -193,6 +221,13 @@ pub struct Program {
     pub values: Vec<Rational>,
 }
 
+impl Instruction {
+    /// Whether its result lies where its first operand lay.
+    pub fn is_in_place(&self) -> bool {
+        self.inputs.first().is_some_and(|first| first.slot == self.output)
+    }
+}
+
 impl Program {
     /// Multiplications of one training step's matrix products, forward and backward.
     pub fn multiplications(&self) -> usize {
@@ -227,7 +262,8 @@ impl Program {
             }
             Kernel::Chain(chain) => chain.scratch(),
             Kernel::Largest(_) => self.lengths[instruction.output],
-            Kernel::Linear(_) | Kernel::Rows(..) | Kernel::Lookup(_) | Kernel::Dropout(..) => 0,
+            Kernel::Rows(_, length) => *length,
+            Kernel::Linear(_) | Kernel::Lookup(_) | Kernel::Dropout(..) => 0,
         };
         self.instructions.iter().map(own).max().unwrap_or(0)
     }

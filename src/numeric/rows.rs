@@ -29,9 +29,53 @@ pub enum Along {
     },
 }
 
+impl Along {
+    /// Whether the gradient is passed on with the help of what came in.
+    pub fn needs_input(self) -> bool {
+        match self {
+            Along::Standardize | Along::Rms | Along::TopK(_) => true,
+            Along::Softmax | Along::LogSoftmax | Along::Causal { .. } => false,
+        }
+    }
+
+    /// Whether it is passed on with the help of what came out.
+    pub fn needs_result(self) -> bool {
+        match self {
+            Along::Softmax | Along::LogSoftmax | Along::Standardize | Along::Rms | Along::TopK(_) => true,
+            Along::Causal { .. } => false,
+        }
+    }
+}
+
 /// The values of all rows.
 pub fn forward<T: Real>(along: Along, length: usize, input: &[T], out: &mut [T]) {
     pulp::Arch::new().dispatch(Forward { along, length, input, out });
+}
+
+/// The values of all rows, over what came in; `scratch` has room for a row.
+pub fn forward_in_place<T: Real>(along: Along, length: usize, rows: &mut [T], scratch: &mut [T]) {
+    pulp::Arch::new().dispatch(ForwardInPlace { along, length, rows, scratch });
+}
+
+/// All rows forward, in place.
+struct ForwardInPlace<'a, T> {
+    along: Along,
+    length: usize,
+    rows: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for ForwardInPlace<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let input = &mut self.scratch[..self.length];
+        for (row, out) in self.rows.chunks_exact_mut(self.length).enumerate() {
+            input.copy_from_slice(out);
+            forward_row(self.along, row, input, out);
+        }
+    }
 }
 
 /// All rows forward: a type of its own, so that it is inlined where it is compiled for the vectors of the machine.
@@ -72,8 +116,31 @@ impl<T: Real> NullaryFnOnce for Backward<'_, T> {
     fn call(self) {
         let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact(self.length));
         let gradients = self.gradient.chunks_exact(self.length).zip(self.into.chunks_exact_mut(self.length));
-        for ((x, y), (dy, dx)) in rows.zip(gradients) {
-            backward_row(self.along, (x, y), dy, dx, self.fresh);
+        for (row, ((x, y), (dy, dx))) in rows.zip(gradients).enumerate() {
+            backward_row(self.along, row, (x, y), dy, dx, self.fresh);
+        }
+    }
+}
+
+/// All rows backward, in place.
+struct BackwardInPlace<'a, T> {
+    along: Along,
+    length: usize,
+    out: &'a [T],
+    gradient: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let given = &mut self.scratch[..self.length];
+        let rows = self.out.chunks_exact(self.length).zip(self.gradient.chunks_exact_mut(self.length));
+        for (row, (y, gradient)) in rows.enumerate() {
+            given.copy_from_slice(gradient);
+            backward_row(self.along, row, (y, y), given, gradient, true);
         }
     }
 }
@@ -136,6 +203,17 @@ pub fn backward<T: Real>(
     pulp::Arch::new().dispatch(Backward { along, length, input, out, gradient, into, fresh });
 }
 
+/// The gradients of all rows, over those of the results, of what needs no input for it ([`Along::needs_input`]); `scratch` has room for a row.
+pub fn backward_in_place<T: Real>(
+    along: Along,
+    length: usize,
+    out: &[T],
+    gradient: &mut [T],
+    scratch: &mut [T],
+) {
+    pulp::Arch::new().dispatch(BackwardInPlace { along, length, out, gradient, scratch });
+}
+
 /// Adds to entries, or puts numbers there.
 #[inline(always)]
 fn give<T: Real>(into: &mut [T], fresh: bool, numbers: impl Iterator<Item = T>) {
@@ -146,7 +224,14 @@ fn give<T: Real>(into: &mut [T], fresh: bool, numbers: impl Iterator<Item = T>) 
 }
 
 #[inline(always)]
-fn backward_row<T: Real>(along: Along, (x, y): (&[T], &[T]), dy: &[T], dx: &mut [T], fresh: bool) {
+fn backward_row<T: Real>(
+    along: Along,
+    row: usize,
+    (x, y): (&[T], &[T]),
+    dy: &[T],
+    dx: &mut [T],
+    fresh: bool,
+) {
     let pairs = y.iter().zip(dy);
     match along {
         Along::Softmax => {
@@ -164,9 +249,17 @@ fn backward_row<T: Real>(along: Along, (x, y): (&[T], &[T]), dy: &[T], dx: &mut 
             let shared = dot(dy, y) / count;
             give(dx, fresh, pairs.map(|(y, dy)| scale * (*dy - mean - *y * shared)));
         }
-        Along::TopK(_) | Along::Causal { .. } => {
+        Along::TopK(_) => {
             let kept = |y: T| y != T::neg_infinity();
             give(dx, fresh, pairs.map(|(y, dy)| if kept(*y) { *dy } else { T::zero() }));
+        }
+        Along::Causal { queries } => {
+            let seen = (row % queries + 1).min(dy.len());
+            let (kept, hidden) = dx.split_at_mut(seen);
+            give(kept, fresh, dy[..seen].iter().copied());
+            if fresh {
+                hidden.fill(T::zero());
+            }
         }
     }
 }

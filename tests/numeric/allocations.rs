@@ -7,17 +7,26 @@ use mupc::check::setting::{Base, setting, values};
 use mupc::network::{Network, Question};
 use mupc::numeric::build::{Purpose, build};
 use mupc::numeric::data::{Source, bind};
+use mupc::numeric::program::{Kernel, Program};
+use mupc::numeric::rows::Along;
+use mupc::numeric::setting::Setting;
 use mupc::numeric::train::{Routine, Trainer};
 use mupc::{Named, Optimizer};
 
-/// What one step allocates, after a first one.
-fn step(network: &Network, optimizer: Optimizer) -> AllocationInfo {
+/// A plan for training at the spec's own lengths, with the numbers of muP.
+fn planned(network: &Network, optimizer: Optimizer) -> (Arc<Program>, Setting) {
     let graph = &network.graph;
     let at = values(graph, &[]);
     let question = Question::new(Named::Mup, optimizer);
     let found = network.parameterize(question.clone()).unwrap_or_else(|error| panic!("{error}"));
     let numbers = setting(&network.calculus_for(&question), &found, &at, &at, &Base::default());
-    let program = Arc::new(build(graph, &at, 4, &numbers, Purpose::Training).unwrap());
+    (Arc::new(build(graph, &at, 4, &numbers, Purpose::Training).unwrap()), numbers)
+}
+
+/// What one step allocates, after a first one.
+fn step(network: &Network, optimizer: Optimizer) -> AllocationInfo {
+    let (graph, at) = (&network.graph, values(&network.graph, &[]));
+    let (program, numbers) = planned(network, optimizer);
     let data = bind(&Source::Synthetic { seed: 3 }, graph, &at).unwrap_or_else(|error| panic!("{error}"));
     let batch = data.batch(&[0, 1, 2, 3]);
     let routine = Routine { clip: Some(1.0), ..Routine::default() };
@@ -53,7 +62,7 @@ input tokens[seq] in vocab
 target next[seq] in vocab
 x = embed(tokens, vocab, n) + position(seq, n)
 repeat L as block {
-  x += attention(layer_norm(x), 4, 8)
+  x += causal_attention(layer_norm(x), 4, 8)
   x += mlp(layer_norm(x), 4*n, gelu)
 }
 loss mean(cross_entropy(readout(layer_norm(x), vocab), next))
@@ -81,4 +90,23 @@ fn matrix_products_give_their_room_back() {
         // One product's room at a time.
         assert!(info.count_max <= 2, "{optimizer}: {info:?}");
     }
+}
+
+/// Biases, residual sums, masks and shares are written over what they are made of; what a normalization came from is kept, because its gradient needs it.
+#[test]
+fn results_lie_over_what_nobody_needs() {
+    let (program, _) = planned(&compiled(NETWORK), Optimizer::Adam);
+    let in_place = |wanted: &dyn Fn(&Kernel) -> bool| {
+        let own = program.instructions.iter().filter(|own| wanted(&own.kernel));
+        (own.clone().filter(|own| own.is_in_place()).count(), own.count())
+    };
+    let along = |kernel: &Kernel| match kernel {
+        Kernel::Rows(along, _) => Some(*along),
+        _ => None,
+    };
+    assert_eq!(in_place(&|kernel| along(kernel) == Some(Along::Softmax)), (2, 2));
+    assert_eq!(in_place(&|kernel| matches!(along(kernel), Some(Along::Causal { .. }))), (2, 2));
+    assert_eq!(in_place(&|kernel| along(kernel) == Some(Along::Standardize)), (0, 5));
+    // The sum of two embeddings and four of the stream; not so five gains and two gelus, whose gradients look back.
+    assert_eq!(in_place(&|kernel| matches!(kernel, Kernel::Chain(_))), (5, 12));
 }

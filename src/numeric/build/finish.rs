@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::in_place::{Uses, begin_with_own, write_over};
 use super::{BuildError, Building, Purpose};
 use crate::graph::NodeId;
 use crate::numeric::pointwise::Link;
@@ -20,7 +21,9 @@ impl Building<'_> {
         let mut program = self.program;
         if self.purpose == Purpose::Training {
             program.traces.clear();
+            begin_with_own(&mut program);
             fuse(&mut program);
+            write_over(&mut program);
             drop_unread(&mut program);
         }
         ask_for_gradients(&mut program);
@@ -34,20 +37,11 @@ impl Building<'_> {
 
 /// Joins chains: one whose result only another chain reads, as its first operand, becomes its beginning.
 fn fuse(program: &mut Program) {
-    let mut readers = vec![0; program.lengths.len()];
-    let mut maker = vec![None; program.lengths.len()];
-    let kept = program.outputs.iter().chain([&program.loss]);
-    kept.for_each(|value| readers[value.slot] += 1);
-    for (at, instruction) in program.instructions.iter().enumerate() {
-        instruction.inputs.iter().for_each(|input| readers[input.slot] += 1);
-        maker[instruction.output] = Some(at);
-    }
+    let uses = Uses::of(program);
     let mut gone = vec![false; program.instructions.len()];
     for at in 0..program.instructions.len() {
         let first = program.instructions[at].inputs.first().map(|input| input.slot);
-        let Some(before) = first.filter(|slot| readers[*slot] == 1).and_then(|slot| maker[slot]) else {
-            continue;
-        };
+        let Some(before) = first.and_then(|slot| uses.only_maker(slot)) else { continue };
         if let Some(joined) = join(&program.instructions[before], &program.instructions[at]) {
             program.instructions[at] = joined;
             gone[before] = true;
@@ -128,7 +122,7 @@ fn share_places(program: &mut Program) {
         for input in instruction.inputs.iter().filter(|input| input.gradient && input.fresh) {
             room.take(input.slot, program.lengths[input.slot]);
         }
-        if !kept[instruction.output] {
+        if !kept[instruction.output] && !instruction.is_in_place() {
             room.free.push(room.places[instruction.output]);
         }
     }
