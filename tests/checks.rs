@@ -32,6 +32,19 @@ fn every_command_of_the_page() {
     }
 }
 
+/// What jumps holds its powers too, and nothing moves behind it.
+#[test]
+fn signs_hold() {
+    let over =
+        ["check", "tests/specs/signs.mup", "-q", "--data", "digits", "--over", "n=64..512", "--steps", "1,3"];
+    for parameterization in ["mup", "ntk"] {
+        let output = mupc(&[&over[..], &["-p", parameterization, "-o", "sgd"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{parameterization}\n{text}");
+        assert!(text.contains("0 below") && text.contains("none above"), "{text}");
+    }
+}
+
 /// Why nothing was run: where, and what to do.
 #[test]
 fn bad_input_is_refused_before_any_work() {

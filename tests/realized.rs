@@ -8,13 +8,13 @@ use common::analyzed::{Analyzed, analyzed, calculus, spec, specs, try_analyzed};
 use common::{mlp, power};
 use mupc::abc::{Abc, ParamScaling};
 use mupc::dim::{Monomial, Symbol};
-use mupc::graph::{Func, NodeId};
+use mupc::graph::{Func, NodeId, Op};
 use mupc::optimizer::Optimizer;
 use mupc::parameterization::Named;
 use mupc::rational::Rational;
 use mupc::size::Size;
 use mupc::size::analysis::{Calculus, analyze};
-use mupc::size::elementwise::slope_change;
+use mupc::size::elementwise::{slope, slope_change, value};
 use mupc::size::realized::reason::{Reason, Subject, excuses};
 use mupc::size::realized::{Moment, Realized, Regime, realize};
 use proptest::prelude::*;
@@ -154,6 +154,24 @@ fn kernel_networks_are_lazy_and_kinks_show() {
     let k = found.last("k");
     let least = excuses(&calculus, &realized).of(Subject::GradientChange(k), 1);
     assert!(matches!(&least, Some(Reason::Mixture { low, .. }) if found.size(low) == "n^-1"), "{least:?}");
+}
+
+/// Signs: the layer before them never moves, and they answer by a root. Under NTK they can afford n^-1/2, so that what they read may move by n^-1.
+#[test]
+fn signs_jump_and_let_no_gradient_through() {
+    let calculus = calculus(&spec("signs"));
+    for (named, jump) in [(Named::Mup, "1"), (Named::Ntk, "n^-1/2")] {
+        for optimizer in OPTIMIZERS {
+            let found = analyzed(&calculus, named, optimizer);
+            assert_eq!(moved(&found, 3, "second.weight"), "0", "{named} {optimizer}");
+            let sign = calculus.graph().ids().find(|id| calculus.graph().node(*id).op == Op::Map(Func::Sign));
+            let realized = realized(&found, 1);
+            let change = &realized.steps[0].change[sign.unwrap().index()];
+            assert_eq!(found.size(change), jump, "{named} {optimizer}");
+        }
+    }
+    assert_eq!(slope(Func::Sign, &Size::one()), Size::Zero);
+    assert_eq!(value(Func::Sign, &Size::Power(monomial(2))), Size::one());
 }
 
 /// A bottleneck under SGD: the code vanishes at first, and so do the gradients of what is above it.

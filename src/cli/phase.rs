@@ -86,6 +86,9 @@ fn layer(args: &PhaseArguments, network: &Network) -> Result<Func, Failure> {
             "the layers of this spec apply {}, which has no mean square of a Gaussian",
             block.func.name()
         ))),
+        Func::Sign => Err(Failure::new(
+            "the layers of this spec apply sign, whose correlation map is infinitely steep at equal inputs: there is no edge of chaos to find".to_string(),
+        )),
         func => Ok(func),
     }
 }

@@ -345,7 +345,10 @@ impl Study<'_> {
 /// Whether all nonlinearities have second derivatives.
 fn is_smooth(graph: &Graph) -> bool {
     let kinked = |op: &Op| {
-        matches!(op, Op::Map(Func::Relu | Func::LeakyRelu | Func::Elu | Func::Abs) | Op::Max { .. })
+        matches!(
+            op,
+            Op::Map(Func::Relu | Func::LeakyRelu | Func::Elu | Func::Abs | Func::Sign) | Op::Max { .. }
+        )
     };
     graph.ids().all(|id| !kinked(&graph.node(id).op))
 }

@@ -37,6 +37,8 @@ pub enum Func {
     Recip,
     /// |x|
     Abs,
+    /// -1, 0 or 1. Its derivative counts as zero: no gradient goes through it.
+    Sign,
 }
 
 /// How a function behaves far from zero.
@@ -69,9 +71,16 @@ pub struct Law {
     pub growth: Growth,
 }
 
+impl Law {
+    /// Whether it is constant but for a jump at zero.
+    pub fn jumps(&self) -> bool {
+        self.homogeneous == Some(0)
+    }
+}
+
 impl Func {
     /// Every function.
-    pub const ALL: [Func; 17] = [
+    pub const ALL: [Func; 18] = [
         Func::Relu,
         Func::LeakyRelu,
         Func::Gelu,
@@ -89,6 +98,7 @@ impl Func {
         Func::Square,
         Func::Recip,
         Func::Abs,
+        Func::Sign,
     ];
 
     /// The facts.
@@ -112,6 +122,7 @@ impl Func {
             Func::Square => ("square", false, Some(4), true, Power(4)),
             Func::Recip => ("recip", true, Some(-2), false, Power(-2)),
             Func::Abs => ("abs", false, Some(2), true, Power(2)),
+            Func::Sign => ("sign", true, Some(0), true, Saturating),
         };
         Law { name, odd, homogeneous, zero_at_zero, growth }
     }

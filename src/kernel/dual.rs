@@ -1,8 +1,8 @@
 //! Dual functions: what an elementwise function makes of the covariance of two Gaussians.
 //!
 //! For (u, v) Gaussian with mean zero, variances q1 and q2 and covariance c, the dual of phi is E[phi(u) phi(v)], and by Price's theorem its
-//! derivative by c is E[phi'(u) phi'(v)], which carries the tangent on. In closed form: relu, leaky relu, abs (Cho & Saul 2009; the arc-cosine
-//! kernels), erf (Williams 1997), gelu (Tsuchida et al. 2021, arXiv 2002.08517), sin, cos, exp, square. The others: [`super::series`].
+//! derivative by c is E[phi'(u) phi'(v)], which carries the tangent on (not of a sign: its derivative is zero wherever there is one). In closed form: relu, leaky relu, abs (Cho & Saul 2009; the arc-cosine
+//! kernels), sign, erf (Williams 1997), gelu (Tsuchida et al. 2021, arXiv 2002.08517), sin, cos, exp, square. The others: [`super::series`].
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -19,7 +19,8 @@ pub fn is_closed(func: Func) -> bool {
         | Func::Sin
         | Func::Cos
         | Func::Exp
-        | Func::Square => true,
+        | Func::Square
+        | Func::Sign => true,
         Func::Silu
         | Func::Elu
         | Func::Softplus
@@ -78,6 +79,7 @@ fn closed(func: Func, q1: f64, q2: f64, c: f64) -> (f64, f64) {
             (value, value)
         }
         Func::Square => (q1 * q2 + 2.0 * c * c, 4.0 * c),
+        Func::Sign => (sign(q1, q2, c), 0.0),
         Func::Silu
         | Func::Elu
         | Func::Softplus

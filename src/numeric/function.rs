@@ -43,6 +43,15 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
         Func::Square => x * x,
         Func::Recip => one / x,
         Func::Abs => x.abs(),
+        Func::Sign => {
+            if x > zero {
+                one
+            } else if x < zero {
+                -one
+            } else {
+                zero
+            }
+        }
     }
 }
 
@@ -116,5 +125,6 @@ pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
                 zero
             }
         }
+        Func::Sign => zero,
     }
 }

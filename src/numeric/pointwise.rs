@@ -459,7 +459,7 @@ fn map<T: Real>(func: Func, tile: &mut [T]) {
             *x = value(func, *x);
         }
     }
-    per_function!(func, each(tile): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs);
+    per_function!(func, each(tile): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs Sign);
 }
 
 #[inline(always)]
@@ -470,5 +470,5 @@ fn slopes<T: Real>(func: Func, before: &[T], flow: &mut [T]) {
             *g *= slope(func, *x, value(func, *x));
         }
     }
-    per_function!(func, each((before, flow)): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs);
+    per_function!(func, each((before, flow)): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs Sign);
 }

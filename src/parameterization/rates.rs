@@ -12,6 +12,7 @@ use crate::abc::{Abc, ParamScaling};
 use crate::graph::walk::{Adjoint, backpropagate};
 use crate::graph::{Block, BlockId, Graph, NodeId, Op, Param, ParamId};
 use crate::optimizer::step::StepLaw;
+use crate::rational::Rational;
 use crate::shape::Site;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
@@ -173,6 +174,22 @@ impl Sweep<'_, '_> {
     }
 }
 
+impl Sweep<'_, '_> {
+    /// The change that the operand of a node can afford if the node can afford `own`. A function that jumps answers by a root: a share D/|x| of its
+    /// entries changes by 1.
+    fn before(&self, graph: &Graph, id: NodeId, own: &Size, factor: &Size) -> Size {
+        let source = graph.node(id).operands[0].index();
+        match graph.node(id).op {
+            Op::Map(func) if func.law().jumps() && *own >= Size::one() => Size::Beyond,
+            Op::Map(func) if func.law().jumps() => {
+                let root = if self.calculus.shaped.infinite[source] { 2 } else { 1 };
+                self.changes.initial[source].mul(&own.pow(Rational::integer(root)))
+            }
+            _ => own.div(factor),
+        }
+    }
+}
+
 impl Adjoint for Sweep<'_, '_> {
     type Value = Option<Afforded>;
 
@@ -192,7 +209,8 @@ impl Adjoint for Sweep<'_, '_> {
         match self.amplification(id, operand) {
             Size::Zero => Some(Afforded::both(bound)),
             factor => {
-                let told = Afforded { own: own.own.div(&factor), answer: own.answer.div(&factor) };
+                let before = |size: &Size| self.before(graph, id, size, &factor);
+                let told = Afforded { own: before(&own.own), answer: before(&own.answer) };
                 Some(told.min(Afforded::both(bound)))
             }
         }

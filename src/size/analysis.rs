@@ -108,6 +108,7 @@ impl<'g> Calculus<'g> {
             own: &[],
             so_far: None,
             first_order: false,
+            few_jump: false,
             echo: None,
         }
     }

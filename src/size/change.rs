@@ -87,6 +87,8 @@ pub struct Changes<'a, 'g> {
     pub so_far: Option<&'a [Size]>,
     /// Whether changes act on initial values only, as in the first step.
     pub first_order: bool,
+    /// Whether functions that jump do so for few entries: without the root that many of them have in the mean of squares.
+    pub few_jump: bool,
     /// How much of a change lines up with what acts on it. Without it, all that can.
     pub echo: Option<Echo<'a>>,
 }
@@ -168,7 +170,8 @@ impl Changes<'_, '_> {
             }
             Op::Map(func) => {
                 let initial = &self.initial[source.index()];
-                let moved = elementwise::change(*func, initial, &size);
+                let many = self.shaped.infinite[source.index()] && !self.first_order && !self.few_jump;
+                let moved = elementwise::change(*func, initial, &size, many);
                 terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), moved)]);
             }
             Op::Normalize { .. } => {

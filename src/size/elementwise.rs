@@ -12,6 +12,9 @@ fn half(doubled: i64) -> Rational {
 /// |phi(x)| for |x| of the given size.
 pub fn value(func: Func, x: &Size) -> Size {
     let law = func.law();
+    if x.is_zero() && law.zero_at_zero {
+        return Size::Zero;
+    }
     if let Some(power) = law.homogeneous {
         return x.pow(half(power));
     }
@@ -31,9 +34,12 @@ fn far(growth: Growth, x: &Size) -> Size {
     }
 }
 
-/// The size of the derivative where values have size `x`. Saturating functions count as slope 1: an upper bound.
+/// The size of the derivative where values have size `x`. Saturating functions count as slope 1: an upper bound; a function that jumps has none.
 pub fn slope(func: Func, x: &Size) -> Size {
     let law = func.law();
+    if law.jumps() {
+        return Size::Zero;
+    }
     match (law.homogeneous, x.grows()) {
         (Some(power), _) => x.pow(half(power - 2)),
         (None, false) if func == Func::Log => Size::one().div(x),
@@ -50,7 +56,7 @@ pub fn slope(func: Func, x: &Size) -> Size {
 /// By how much the derivative changes where values of size `initial` change by `change`. Functions that are linear but for a kink have
 /// another slope where a value changes its sign; see [`crossing`].
 pub fn slope_change(func: Func, initial: &Size, change: &Size, many: bool) -> Size {
-    if change.is_zero() {
+    if change.is_zero() || func.law().jumps() {
         return Size::Zero;
     }
     let relative = change.div(initial).min(Size::one());
@@ -72,10 +78,13 @@ pub fn crossing(initial: &Size, change: &Size, many: bool) -> Size {
     if many { share.pow(Rational::HALF) } else { share }
 }
 
-/// |phi(x + change) - phi(x)|, for a value of size `initial` that changes by `change`.
-pub fn change(func: Func, initial: &Size, change: &Size) -> Size {
+/// |phi(x + change) - phi(x)|, for a value of size `initial` that changes by `change`. Of `many` entries of a function that jumps, those that cross zero share the change.
+pub fn change(func: Func, initial: &Size, change: &Size, many: bool) -> Size {
     if change.is_zero() {
         return Size::Zero;
+    }
+    if func.law().jumps() {
+        return crossing(initial, change, many);
     }
     let shrinking = matches!(func.law().homogeneous, Some(power) if power < 2);
     let at = if shrinking { initial.clone() } else { initial.clone().max(change.clone()) };

@@ -177,7 +177,8 @@ impl Run<'_, '_> {
         let own = change::own(changes);
         let full = self.realized.steps.get(done);
         let so_far = full.map(|full| self.reading.joined(initial, &full.change));
-        let changes = Changes { own: &own, so_far: so_far.as_deref(), ..changes };
+        let few_jump = self.reading != Reading::Largest;
+        let changes = Changes { own: &own, so_far: so_far.as_deref(), few_jump, ..changes };
         let known = walk::Known {
             changes,
             reading: self.reading,

@@ -81,7 +81,7 @@ pub struct PhaseArguments {
 
 /// Elementwise functions with Gaussian moments.
 pub fn function(name: &str) -> Result<Func, String> {
-    let usable = |func: &Func| !matches!(func, Func::Log | Func::Sqrt | Func::Recip);
+    let usable = |func: &Func| !matches!(func, Func::Log | Func::Sqrt | Func::Recip | Func::Sign);
     Func::named(name).filter(usable).ok_or_else(|| {
         let names = || Func::ALL.into_iter().filter(usable).map(Func::name);
         let all: Vec<&str> = names().collect();

@@ -199,7 +199,8 @@ impl Building<'_> {
         if operand.scale != 1.0 {
             links.insert(0, Link::Scale(operand.scale));
         }
-        self.chain(links, &[operand])
+        let gradient = operand.gradient && !func.law().jumps();
+        self.chain(links, &[&Value { gradient, ..operand.clone() }])
     }
 
     fn gate(&mut self, gate: &Gate, operand: &Value, id: NodeId) -> Built {

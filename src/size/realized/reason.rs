@@ -190,11 +190,11 @@ impl Excuses<'_, '_> {
         }
     }
 
-    /// The change of a gradient if no entry crosses a kink. With small steps the kink's power of the rate, a root, wins in the limit; at a rate that
-    /// is no limit the other, which may grow faster with the width, adds to it.
+    /// The change of a gradient if no entry crosses a kink, or of anything if a function jumps for few entries. With small steps the power of the rate that comes of many, a root, wins in the limit; at a
+    /// rate that is no limit the other, which may grow faster with the width, adds to it.
     pub fn without_kinks(&self, subject: Subject, step: usize) -> Option<&Size> {
         let at = step.checked_sub(1)?;
-        let is_change = matches!(subject, Subject::GradientChange(_));
+        let is_change = matches!(subject, Subject::GradientChange(_)) || jumps(self.calculus.graph());
         self.least.get(at).filter(|_| is_change).map(|moment| pick(moment, subject))
     }
 
@@ -216,6 +216,11 @@ impl Excuses<'_, '_> {
             node.operands.iter().any(|operand| self.calculus.shaped.view_of[operand.index()].is_some());
         !any_weight && !self.calculus.sums[id.index()].random.is_one()
     }
+}
+
+/// Whether a function jumps.
+fn jumps(graph: &Graph) -> bool {
+    graph.ids().any(|id| matches!(graph.node(id).op, Op::Map(func) if func.law().jumps()))
 }
 
 fn pick(moment: &Moment, subject: Subject) -> &Size {
