@@ -1,5 +1,7 @@
 //! `mupc transfer` from the outside: the page about it, verdicts, stores, shares, bad input.
 
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "transfer/refusals.rs"]
 mod refusals;
 #[path = "transfer/stores.rs"]

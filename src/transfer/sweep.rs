@@ -58,8 +58,19 @@ pub struct Swept {
     pub runs: Vec<Run>,
     /// How many of them were done just now.
     pub fresh: usize,
-    /// Whether nothing is left to do.
-    pub complete: bool,
+    /// What there is left to do.
+    pub ending: Ending,
+}
+
+/// How far a sweep has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is left to do.
+    Complete,
+    /// This share of the round is done, the rest of it is another's.
+    ShareDone,
+    /// The watch stopped it before its work was done.
+    Interrupted,
 }
 
 /// The cells of the first round.
@@ -162,19 +173,21 @@ pub fn sweep(
         let mut open = shared(jobs, share);
         open.retain(|job| !known.contains_key(&job.key));
         watch.round(number, open.iter().map(|job| job.prepared.work()).sum());
-        for run in run_all(open, request, &prepare.bound, watch)? {
-            fresh += 1;
-            done.insert(run.key(), run);
-        }
-        // Interrupted, or the rest of the round is another share's: what follows depends on it.
+        let asked = open.len();
+        let found = run_all(open, request, &prepare.bound, watch)?;
+        let all_done = found.len() == asked;
+        fresh += found.len();
+        done.extend(found.into_iter().map(|run| (run.key(), run)));
+        // The rounds that follow depend on all of this one.
         if done.len() < wanted {
-            return Ok(Swept { runs: done.into_values().collect(), fresh, complete: false });
+            let ending = if all_done { Ending::ShareDone } else { Ending::Interrupted };
+            return Ok(Swept { runs: done.into_values().collect(), fresh, ending });
         }
         cells = next_round(request, prepare, &done);
         cells.retain(|cell| !seen.contains(cell));
         number += 1;
     }
-    Ok(Swept { runs: done.into_values().collect(), fresh, complete: true })
+    Ok(Swept { runs: done.into_values().collect(), fresh, ending: Ending::Complete })
 }
 
 /// The runs of some cells, in an order that depends on them only.

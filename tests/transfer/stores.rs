@@ -107,6 +107,28 @@ fn a_truncated_line_is_repaired_with_a_notice() {
     }
 }
 
+/// Interrupted is not done: the status says so, and what was done is kept. A share that is done has done what it was asked for.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_is_told_from_a_share_that_is_done() {
+    let folder = folder("interrupted");
+    let (store, share) = (folder.join("runs.jsonl"), folder.join("share.jsonl"));
+    let (store, share) = (store.to_str().unwrap(), share.to_str().unwrap());
+    // So long that it is still at work when the interrupt comes.
+    let long = "transfer specs/mlp.mup --over n=16,32 --seeds 1 --steps 20000 --threads 1 -q --store";
+    for more in ["", " --shard 1/2"] {
+        let line = format!("{long} {store} --resume{more}");
+        let (text, status) = crate::interrupt::interrupted(&line, 300);
+        assert!(text.contains("Interrupted: this is a part of the sweep"), "{text}");
+        assert_eq!(status, Some(2), "{line}");
+    }
+    // Every third run: SP does not transfer, but a share does not show it.
+    let done = small(&["json", "--store", share, "--shard", "1/3"]);
+    let record: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&record["complete"], &record["interrupted"]), (&false.into(), &false.into()));
+    assert_eq!(done.status.code(), Some(0));
+}
+
 #[test]
 fn shares_joined_are_the_whole() {
     let folder = folder("shares");
@@ -115,7 +137,7 @@ fn shares_joined_are_the_whole() {
     for number in 1..=3 {
         let (store, share) = (path(&format!("{number}.jsonl")), format!("{number}/3"));
         let output = small(&["text", "--store", &store, "--shard", &share]);
-        assert!(String::from_utf8_lossy(&output.stdout).contains("a part of the sweep"));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("One share is done"));
         counts.push(lines(Path::new(&store)) - 1);
     }
     assert_eq!(counts, [24, 24, 24]);

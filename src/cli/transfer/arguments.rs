@@ -42,7 +42,8 @@ losses (the last tenth of the steps). Drift is the slope of its logarithm agains
 in octaves per doubling. The cost is the loss at the value that is best at the smallest size, over
 the loss at the own best value, minus 1. Verdicts: transfers, does not transfer, undecided (with
 what would decide it). All definitions: docs/transfer.md.
-Exit status: 1 if a parameterization does not transfer; 2 if nothing could be run.";
+Exit status: 1 if a parameterization does not transfer, 2 if nothing could be run or the sweep was
+interrupted; a share that is done (--shard) is not judged and ends with 0.";
 
 /// Arguments of `transfer`.
 #[derive(Debug, Args)]
