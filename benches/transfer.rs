@@ -20,7 +20,6 @@ use mupc::rational::Rational;
 use mupc::transfer::knob::{Grid, Knob};
 use mupc::transfer::prepare::Prepare;
 use mupc::transfer::request::{Arm, Course, Request, Search};
-use mupc::transfer::runs::Unwatched;
 use mupc::transfer::sweep::{Ending, sweep};
 use mupc::{Named, Optimizer, Question};
 
@@ -82,7 +81,7 @@ fn reference(threads: usize, last: i32) {
     let request = request(threads, last);
     let found = network.parameterize(request.arms[0].question.clone()).expect("it has a parameterization");
     let prepare = Prepare::new(&request, &network, vec![found]).expect("the request holds together");
-    let swept = sweep(&request, &prepare, &[], None, &Unwatched).expect("threads start");
+    let swept = sweep(&request, &prepare, &[], None, &()).expect("threads start");
     assert!(swept.ending == Ending::Complete && swept.runs.iter().all(|run| run.loss.is_some()));
 }
 
