@@ -73,7 +73,7 @@ fn study(random: &mut Uniform, drift: f64, seeds: usize, noise: f64, bend: f64) 
         advice: None,
     };
     measure(&mut study, 1.0);
-    judge(&mut study, seeds, 1, Limits::default());
+    judge(&mut study, seeds, Some(2), Limits::default());
     study
 }
 
