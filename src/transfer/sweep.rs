@@ -12,7 +12,7 @@ use super::knob::{Grid, Place};
 use super::prepare::{Cell, Prepare};
 use super::record::Point;
 use super::request::{Arm, Request, RequestError, Search};
-use super::runs::{Job, Key, Run, Watch, run_all};
+use super::runs::{Job, Keeper, Key, Run, run_all};
 
 /// One of so many shares of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum SweepError {
     /// A known run was done with other numbers.
     #[error(
         "the store has a run of {parameterization} with {optimizer} at {value}, {knob} = 2^{log2}, that started from other numbers: another smallest size, \
-         other hyperparameters, or other rules; choose another `--store`"
+         another `--batch`, other hyperparameters, or other rules; choose another `--store`"
     )]
     Stale {
         /// The parameterization's name.
@@ -156,7 +156,7 @@ pub fn sweep(
     prepare: &Prepare,
     known: &[Run],
     share: Option<Share>,
-    watch: &dyn Watch,
+    watch: &dyn Keeper,
 ) -> Result<Swept, SweepError> {
     let known: BTreeMap<Key, Run> = known.iter().map(|run| (run.key(), run.clone())).collect();
     let mut done: BTreeMap<Key, Run> = BTreeMap::new();
@@ -172,7 +172,8 @@ pub fn sweep(
         let wanted = done.len() + jobs.iter().filter(|job| !known.contains_key(&job.key)).count();
         let mut open = shared(jobs, share);
         open.retain(|job| !known.contains_key(&job.key));
-        watch.round(number, open.iter().map(|job| job.prepared.work()).sum());
+        watch.round(number);
+        watch.expects(open.iter().map(|job| job.prepared.work()).sum());
         let asked = open.len();
         let found = run_all(open, request, &prepare.bound, watch)?;
         let all_done = found.len() == asked;
@@ -208,7 +209,7 @@ pub fn shared(jobs: Vec<Job>, share: Option<Share>) -> Vec<Job> {
 }
 
 /// A known run, if it started from the numbers of the job.
-fn agreeing<'r>(job: &Job, run: &'r Run) -> Result<&'r Run, SweepError> {
+pub fn agreeing<'r>(job: &Job, run: &'r Run) -> Result<&'r Run, SweepError> {
     if run.fingerprint == job.prepared.fingerprint {
         return Ok(run);
     }

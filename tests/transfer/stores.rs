@@ -36,7 +36,7 @@ fn a_killed_sweep_goes_on() {
     let path = store.to_str().unwrap();
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mupc"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args([&SMALL[..], &["json", "--threads", "1", "--store", path]].concat())
+        .args(SMALL.split(' ').chain(["json", "--threads", "1", "--store", path]))
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -163,15 +163,15 @@ fn stores_of_other_sweeps_are_refused() {
     let course = ["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "40", "--seeds", "2"];
     assert!(
         other(&["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "50"])
-            .contains("its steps is 40")
+            .contains("belongs to another sweep: steps 40, not 50")
     );
     assert!(
         other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"])
-            .contains("its spec (fingerprint) is")
+            .contains("belongs to another sweep: network mlp (")
     );
     assert!(
         other(&[&course[..], &["--data", "synthetic", "--set", "pixels=64"]].concat())
-            .contains("its data is")
+            .contains("another sweep: data digits: 1797")
     );
     // The same sweep from another smallest size: other numbers.
     let moved = ["transfer", "specs/mlp.mup", "--over", "n=32..64", "--steps", "40", "--seeds", "2"];
@@ -184,5 +184,27 @@ fn stores_of_other_sweeps_are_refused() {
     small(&["text", "--store", folder.join("b.jsonl").to_str().unwrap(), "--refine", "0"]);
     let broken = text(&folder.join("b.jsonl")).replacen("\"seed\"", "\"sead\"", 1);
     std::fs::write(&store, broken).unwrap();
-    assert!(other(&course).contains("line 2: "));
+    assert!(other(&course).contains("line 2 is no run (unknown field `sead`"));
+}
+
+/// Whatever would use runs of another sweep is refused: a merge, and a plan that would count on them.
+#[test]
+fn runs_of_other_sweeps_are_not_counted_on() {
+    let folder = folder("foreign");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    let course =
+        "transfer specs/mlp.mup --over n=8,16 --seeds 1 --sweep lr=2^-8..2^-5 --refine 0 --reach 0 -q";
+    let run = |line: &str| {
+        let output = mupc(&format!("{course} {line}").split(' ').collect::<Vec<_>>()).output().unwrap();
+        (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
+    };
+    let (two, three) = (path("2.jsonl"), path("3.jsonl"));
+    for (steps, store) in [(2, &two), (3, &three)] {
+        assert_ne!(run(&format!("--steps {steps} --store {store}")).1, Some(2));
+    }
+    let merged = mupc(&["transfer", "merge", &path("all.jsonl"), &two, &three]).output().unwrap();
+    let told = String::from_utf8_lossy(&merged.stderr).into_owned();
+    assert!(told.contains("2.jsonl belong to different sweeps: steps 3, not 2"), "{told}");
+    let (told, status) = run(&format!("--steps 2 --batch 32 --plan --store {two}"));
+    assert!(told.contains("another `--batch`") && status == Some(2), "{told}");
 }
