@@ -38,12 +38,16 @@ pub fn advice(study: &Study, seeds: usize, finer: Option<u32>, limits: Limits) -
         }
         (Some(same), _) => format!("about {} seeds (`--seeds`)", count(same)),
         (None, Some(finer)) => format!("{}: seeds alone do not decide it", refined(finer)),
-        (None, None) => format!(
-            "{}, out of reach: the drift lies too near to the margin; sizes farther apart (`--over`) tell more",
-            least(same, finer.map(|own| own.1)).map_or("more than any number of seeds".to_string(), |own| {
-                format!("about {} seeds", count(own))
-            })
-        ),
+        (None, None) => {
+            let least = least(same, finer.map(|own| own.1));
+            let wanted = least.map_or("no number of seeds".to_string(), |own| {
+                format!("about {} seeds, out of reach,", count(own))
+            });
+            format!(
+                "{wanted} while the drift stays at {:+.2}, so near to the margin; more seeds may move it, and sizes farther apart (`--over`) tell more",
+                drift.per_doubling
+            )
+        }
     }
 }
 
@@ -217,13 +221,14 @@ mod tests {
         assert_eq!(advice(&mixed, 4, None, Limits::default()), "about 16 seeds (`--seeds`)");
         mixed.curves.swap(1, 2);
         let told = advice(&mixed, 4, None, Limits::default());
-        assert!(told.starts_with("more than any number of seeds, out of reach"), "{told}");
+        assert!(told.starts_with("no number of seeds while the drift stays at +0.25, so near"), "{told}");
     }
 
     #[test]
     fn what_is_out_of_reach_is_said_to_be() {
         let far = Made { spacing: 0.0, half: 1.0, cost: 0.05f64.ln_1p(), ..OPEN };
-        assert!(far.advice(Some(1)).starts_with("about 178 seeds, out of reach"), "{}", far.advice(Some(1)));
+        let told = far.advice(Some(1));
+        assert!(told.starts_with("about 178 seeds, out of reach, while the drift stays at +0.10"), "{told}");
     }
 
     #[test]
