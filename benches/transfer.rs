@@ -20,8 +20,7 @@ use mupc::rational::Rational;
 use mupc::transfer::knob::{Grid, Knob};
 use mupc::transfer::prepare::Prepare;
 use mupc::transfer::request::{Arm, Course, Request, Search};
-use mupc::transfer::runs::Unwatched;
-use mupc::transfer::sweep::sweep;
+use mupc::transfer::sweep::{Ending, sweep};
 use mupc::{Named, Optimizer, Question};
 
 const SPEC: &str = "scale n = 64
@@ -82,8 +81,8 @@ fn reference(threads: usize, last: i32) {
     let request = request(threads, last);
     let found = network.parameterize(request.arms[0].question.clone()).expect("it has a parameterization");
     let prepare = Prepare::new(&request, &network, vec![found]).expect("the request holds together");
-    let swept = sweep(&request, &prepare, &[], None, &Unwatched).expect("threads start");
-    assert!(swept.complete && swept.runs.iter().all(|run| run.loss.is_some()));
+    let swept = sweep(&request, &prepare, &[], None, &()).expect("threads start");
+    assert!(swept.ending == Ending::Complete && swept.runs.iter().all(|run| run.loss.is_some()));
 }
 
 /// Seconds on the wall and of processor time.

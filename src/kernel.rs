@@ -50,7 +50,7 @@ use crate::graph::{Graph, NodeId};
 use crate::rational::Rational;
 
 pub use build::NoLimit;
-pub use gram::{Gram, Watch};
+pub use gram::Gram;
 pub use prior::{ParamPrior, Parameterization, Prior};
 pub use statistics::Points;
 

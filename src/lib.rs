@@ -51,6 +51,7 @@ pub mod size;
 pub mod source;
 pub mod syntax;
 pub mod transfer;
+pub mod watch;
 
 pub use loader::Loader;
 pub use network::{Network, Question, compile, compile_with};

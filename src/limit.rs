@@ -25,17 +25,3 @@ pub mod problem;
 pub mod record;
 pub mod trainable;
 pub mod words;
-
-/// What a caller is told while work goes on.
-pub trait Watch: Sync {
-    /// So many of the announced pieces of work are done.
-    fn finished(&self, _pieces: usize) {}
-
-    /// Whether the rest is to be left undone.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// Nobody watches.
-impl Watch for () {}

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each room may import. `lower` is the part of `graph` that knows the syntax; tests are free.
-const ROOMS: [(&str, &[&str]); 26] = [
+const ROOMS: [(&str, &[&str]); 27] = [
     ("source", &[]),
+    ("watch", &[]),
     ("rational", &[]),
     ("diagnostic", &["source"]),
     ("dim", &["rational"]),
@@ -28,7 +29,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
     ),
     ("concrete", &["dim", "graph", "rational"]),
     ("numeric", &["abc", "concrete", "dim", "graph", "optimizer", "rational", "shape"]),
-    ("kernel", &["concrete", "dim", "graph", "numeric", "optimizer", "rational", "shape", "source"]),
+    ("kernel", &["concrete", "dim", "graph", "numeric", "optimizer", "rational", "shape", "source", "watch"]),
     (
         "check",
         &[
@@ -46,6 +47,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "shape",
             "size",
             "source",
+            "watch",
         ],
     ),
     (
@@ -61,11 +63,23 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "parameterization",
             "rational",
             "shape",
+            "watch",
         ],
     ),
     (
         "transfer",
-        &["check", "concrete", "dim", "graph", "network", "numeric", "parameterization", "rational", "size"],
+        &[
+            "check",
+            "concrete",
+            "dim",
+            "graph",
+            "network",
+            "numeric",
+            "parameterization",
+            "rational",
+            "size",
+            "watch",
+        ],
     ),
     (
         "limit",
@@ -81,6 +95,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "rational",
             "shape",
             "source",
+            "watch",
         ],
     ),
     (
@@ -140,6 +155,7 @@ const ROOMS: [(&str, &[&str]); 26] = [
             "source",
             "syntax",
             "transfer",
+            "watch",
         ],
     ),
     ("main", &[]),

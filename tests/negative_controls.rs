@@ -8,7 +8,7 @@ use common::analyzed::spec;
 use mupc::check::compare::compare;
 use mupc::check::record::{Finding, Quantity, Record, Verdict};
 use mupc::check::request::Request;
-use mupc::check::runs::{Course, Unwatched, run_all};
+use mupc::check::runs::{Course, run_all};
 use mupc::check::setting::Base;
 use mupc::loader::NoFiles;
 use mupc::network::{Network, Question, compile_with_lengths};
@@ -77,7 +77,7 @@ impl Trial {
         let request = self.request(network);
         let right = network.parameterize(self.question()).unwrap();
         let prepared = request.prepare(network, trained).unwrap();
-        let runs = run_all(&request.course, &prepared, &Unwatched).unwrap();
+        let runs = run_all(&request.course, &prepared, &()).unwrap();
         let calculus = network.calculus_for(&request.question);
         compare(&calculus, &request, &prepared, &right, &runs)
     }

@@ -1,5 +1,7 @@
 //! `mupc transfer` from the outside: the page about it, verdicts, stores, shares, bad input.
 
+#[path = "common/interrupt.rs"]
+mod interrupt;
 #[path = "transfer/refusals.rs"]
 mod refusals;
 #[path = "transfer/stores.rs"]
@@ -17,25 +19,22 @@ pub fn mupc(arguments: &[&str]) -> assert_cmd::Command {
     command
 }
 
-/// A sweep that takes a moment.
-pub const SMALL: [&str; 12] = [
-    "transfer",
-    "specs/mlp.mup",
-    "--over",
-    "n=16..64",
-    "--steps",
-    "40",
-    "--sweep",
-    "lr=2^-9..2^-4",
-    "--seeds",
-    "2",
-    "-q",
-    "-f",
-];
+/// A sweep that takes a moment; the format comes next.
+pub const SMALL: &str =
+    "transfer specs/mlp.mup --over n=16..64 --steps 40 --sweep lr=2^-9..2^-4 --seeds 2 -q -f";
 
 /// Runs the small sweep with more arguments; the format comes first.
 pub fn small(arguments: &[&str]) -> Output {
-    mupc(&[&SMALL, arguments].concat()).output().unwrap()
+    let words: Vec<&str> = SMALL.split(' ').chain(arguments.iter().copied()).collect();
+    mupc(&words).output().unwrap()
+}
+
+/// The record of a sweep, by the words of its command.
+fn sweep(line: &str) -> Value {
+    let line = format!("transfer {line} -q -f json");
+    let output = mupc(&line.split(' ').collect::<Vec<_>>()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{line}\n{error}"))
 }
 
 /// Its record, without what differs from process to process.
@@ -106,27 +105,9 @@ fn parameterizations_start_as_one_network() {
 /// Larger steps than a network can stand are a result.
 #[test]
 fn divergence_is_a_result() {
-    let arguments = ["-p", "sp", "-o", "sgd", "--sweep", "lr=2^-2..2^8", "--reach", "0", "--refine", "0"];
-    let mut output = mupc(
-        &[
-            &[
-                "transfer",
-                "specs/mlp.mup",
-                "--over",
-                "n=16..64",
-                "--steps",
-                "40",
-                "--seeds",
-                "2",
-                "-q",
-                "-f",
-                "json",
-            ],
-            &arguments[..],
-        ]
-        .concat(),
+    let record = sweep(
+        "specs/mlp.mup --over n=16..64 --steps 40 --seeds 2 -p sp -o sgd --sweep lr=2^-2..2^8 --reach 0 --refine 0",
     );
-    let record: Value = serde_json::from_slice(&output.output().unwrap().stdout).unwrap();
     let runs = record["runs"].as_array().unwrap();
     let lost: Vec<&Value> = runs.iter().filter(|run| run["loss"].is_null()).collect();
     assert!(!lost.is_empty() && lost.len() < runs.len());
@@ -136,30 +117,13 @@ fn divergence_is_a_result() {
 /// The grid grows where the best value lies at its end, and says so where it may not.
 #[test]
 fn optima_are_bracketed_or_said_to_be_at_the_edge() {
-    let sweep = |reach: &str| {
-        let words = [
-            "transfer",
-            "specs/mlp.mup",
-            "--over",
-            "n=16,32",
-            "--steps",
-            "40",
-            "--seeds",
-            "2",
-            "-q",
-            "-f",
-            "json",
-        ];
-        let more = ["-p", "mup", "--sweep", "lr=2^-14..2^-12", "--refine", "0", "--reach", reach];
-        let output = mupc(&[&words[..], &more].concat()).output().unwrap();
-        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
-        record["studies"][0].clone()
-    };
-    let edge = sweep("0");
+    let line = "specs/mlp.mup --over n=16,32 --steps 40 --seeds 2 -p mup --sweep lr=2^-14..2^-12 --refine 0";
+    let reaching = |reach: u32| sweep(&format!("{line} --reach {reach}"))["studies"][0].clone();
+    let edge = reaching(0);
     assert_eq!(edge["verdict"], "undecided");
     assert!(edge["reason"].as_str().unwrap().contains("largest that was tried"), "{}", edge["reason"]);
     assert!(edge["advice"].as_str().unwrap().contains("--sweep lr=..."), "{}", edge["advice"]);
-    let inside = sweep("12");
+    let inside = reaching(12);
     for curve in inside["curves"].as_array().unwrap() {
         let points = curve["points"].as_array().unwrap();
         assert!(curve["optimum"].is_object() && points.len() > 3);
@@ -171,13 +135,10 @@ fn optima_are_bracketed_or_said_to_be_at_the_edge() {
 #[test]
 fn drifts_are_predicted() {
     let predict = |spec: &str, over: &str, parameterization: &str, optimizer: &str| {
-        let words = ["transfer", spec, "--over", over, "-p", parameterization, "-o", optimizer];
-        let course =
-            ["--steps", "2", "--seeds", "1", "--sweep", "lr=2^-9..2^-7", "--refine", "0", "--reach", "0"];
-        let more = ["--set", "L=2", "--batch", "2", "-q", "-f", "json"];
-        let more = if spec.contains("mlp.mup") { &more[2..] } else { &more[..] };
-        let output = mupc(&[&words[..], &course, more].concat()).output().unwrap();
-        let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let course = "--steps 2 --seeds 1 --sweep lr=2^-9..2^-7 --refine 0 --reach 0";
+        let small = if spec.contains("mlp.mup") { "--batch 2" } else { "--set L=2 --batch 2" };
+        let record =
+            sweep(&format!("{spec} --over {over} -p {parameterization} -o {optimizer} {course} {small}"));
         let own = &record["studies"][0];
         assert_ne!(own["predicted"].is_null(), own["unpredicted"].is_null());
         [own["predicted"]["exponent"].clone(), own["predicted"]["strict"].clone()]
@@ -196,14 +157,10 @@ fn drifts_are_predicted() {
 /// Whatever stability bounds has a prediction, by the same rules; what has none says why.
 #[test]
 fn other_hyperparameters_are_predicted_or_said_not_to_be() {
+    let line = "tests/specs/attention-growing-heads.mup --data synthetic --over n=8,16 --steps 2 --seeds 1 --batch 2";
     let predict = |parameterization: &str, knob: &str| -> (Value, Value) {
-        let sweep = format!("{knob}=2^1..2^3");
-        let words = ["transfer", "tests/specs/attention-growing-heads.mup", "--data", "synthetic", "--over"];
-        let more = ["n=8,16", "-p", parameterization, "--steps", "2", "--seeds", "1", "--sweep", &sweep];
-        let end = ["--refine", "0", "--reach", "0", "--batch", "2", "-q", "-f", "json"];
-        let output = mupc(&[&words[..], &more, &end].concat()).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let record: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}"));
+        let grid = format!("--sweep {knob}=2^1..2^3 --refine 0 --reach 0");
+        let record = sweep(&format!("{line} -p {parameterization} {grid}"));
         let own = &record["studies"][0];
         (own["predicted"]["exponent"].clone(), own["unpredicted"].clone())
     };
@@ -222,26 +179,9 @@ fn other_hyperparameters_are_predicted_or_said_not_to_be() {
 #[test]
 fn every_hyperparameter_can_be_varied() {
     let knobs = ["init=2^-2..2^2", "output=2^-2..2^2", "decay=2^-4..2^2", "batch=2^3..2^6"];
-    let sweeps: Vec<&str> = knobs.iter().flat_map(|knob| ["--sweep", knob]).collect();
-    let words = [
-        "transfer",
-        "specs/mlp.mup",
-        "--over",
-        "n=16,32",
-        "--steps",
-        "20",
-        "--seeds",
-        "1",
-        "-q",
-        "-f",
-        "json",
-        "-p",
-        "mup",
-        "--lr",
-        "2^-6",
-    ];
-    let output = mupc(&[&words[..], &sweeps].concat()).output().unwrap();
-    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sweeps = knobs.map(|knob| format!(" --sweep {knob}")).concat();
+    let record =
+        sweep(&format!("specs/mlp.mup --over n=16,32 --steps 20 --seeds 1 -p mup --lr 2^-6{sweeps}"));
     let studies = record["studies"].as_array().unwrap();
     assert_eq!(studies.len(), knobs.len());
     for study in studies {

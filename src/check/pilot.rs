@@ -8,13 +8,14 @@ use rayon::ThreadPoolBuildError;
 
 use super::compare::regime;
 use super::request::{Prepare, Request};
-use super::runs::{Measured, Watch, run_all};
+use super::runs::{Measured, run_all};
 use crate::graph::NodeId;
 use crate::parameterization::Parameterization;
 use crate::parameterization::verdict::tensors;
 use crate::size::Size;
 use crate::size::analysis::Calculus;
 use crate::size::realized::Regime;
+use crate::watch::Watch;
 
 /// The largest relative change of a tensor that counts as small.
 pub const STILL: f64 = 0.25;

@@ -63,7 +63,7 @@ pub enum NetworkError {
     Data(#[from] BindError),
     /// More memory than there may be.
     #[error(
-        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches"
+        "one run at {symbol} = {value} needs {needed}, more than the {allowed} of `--memory`; choose smaller values, lengths or batches, or allow more"
     )]
     Memory {
         /// The symbol.
@@ -92,6 +92,13 @@ pub struct Prepared {
     pub bytes: u64,
 }
 
+impl Prepared {
+    /// How much there is to do in a run, beside others of the check.
+    pub fn work(&self) -> usize {
+        1 + self.program.multiplications() / 1000
+    }
+}
+
 /// Everything that is known before the first run.
 #[derive(Clone, Debug)]
 pub struct Prepare {
@@ -101,6 +108,13 @@ pub struct Prepare {
     pub batch: Arc<Vec<Column>>,
     /// What the data is, in one line.
     pub data: String,
+}
+
+impl Prepare {
+    /// How much there is to do for one seed.
+    pub fn work(&self) -> usize {
+        self.networks.iter().map(Prepared::work).sum()
+    }
 }
 
 impl Request {

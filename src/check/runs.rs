@@ -9,33 +9,7 @@ use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 use super::request::{Prepare, Prepared};
 use crate::numeric::measure::{Moment, Origin};
 use crate::numeric::train::{Routine, Trainer};
-
-/// What the caller is told, and what it decides, while runs go on. The library reads no clock by itself.
-pub trait Watch: Sync {
-    /// Seconds since some moment.
-    fn seconds(&self) -> f64;
-
-    /// Runs are about to start: one per network and seed.
-    fn starts(&self, _prepared: &Prepare, _seeds: usize) {}
-
-    /// A run has ended.
-    fn finished(&self, _value: i64, _seed: u64) {}
-
-    /// Whether the rest is to be left undone.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// Nobody watches.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn seconds(&self) -> f64 {
-        0.0
-    }
-}
+use crate::watch::Watch;
 
 /// What one run measured.
 #[derive(Clone, Debug)]
@@ -124,7 +98,8 @@ pub fn run_all(
             room.take(network.bytes);
             let measured = run(course, prepared, network, place, seed, watch);
             room.give(network.bytes);
-            watch.finished(network.value, seed);
+            watch.finished(network.work());
+            watch.tells(&network.value.to_string());
             if let Ok(mut found) = found.lock() {
                 found.push(measured);
             }

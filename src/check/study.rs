@@ -6,11 +6,12 @@ use super::compare::{compare, restraint};
 use super::pilot;
 use super::record::Record;
 use super::request::{Prepare, Request, RequestError};
-use super::runs::{Measured, Watch, run_all};
+use super::runs::{Measured, run_all};
 use crate::dim::Symbol;
 use crate::network::Network;
 use crate::parameterization::Parameterization;
 use crate::size::analysis::Calculus;
+use crate::watch::Watch;
 
 /// More seeds are tried while more than this share of the predictions cannot be told from their neighbours.
 const OPEN: f64 = 0.05;
@@ -56,7 +57,7 @@ impl Study<'_> {
         if !self.own_rate {
             pilot::settle(&calculus, &mut self.request, &mut prepared, self.found, watch)?;
         }
-        watch.starts(&prepared, self.request.course.seeds.len());
+        watch.expects(prepared.work() * self.request.course.seeds.len());
         let mut runs = run_all(&self.request.course, &prepared, watch)?;
         let mut record = self.compare(&calculus, &prepared, &runs);
         while !watch.stopped() && self.request.course.seeds.len() < self.most_seeds && is_open(&record) {
@@ -79,7 +80,7 @@ impl Study<'_> {
         let mut course = self.request.course.clone();
         course.seeds = (first..).take(count).collect();
         self.request.course.seeds.extend(&course.seeds);
-        watch.starts(prepared, count);
+        watch.expects(prepared.work() * count);
         run_all(&course, prepared, watch)
     }
 }

@@ -1,19 +1,18 @@
 //! `mupc check`.
 
 mod arguments;
-mod progress;
 
 pub use arguments::{CheckArguments, EXAMPLES};
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
+use super::progress::Meter;
 use crate::check::request::Request;
 use crate::check::study::Study;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::rational::Rational;
 use crate::report::{check_html, check_text};
-use progress::Progress;
 
 /// Trains a network at several sizes and holds every predicted exponent against what is measured; it holds if none is refuted.
 pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
@@ -24,7 +23,8 @@ pub fn run(args: &CheckArguments) -> Result<Answer, Failure> {
         network.parameterize(request.question.clone()).map_err(|errors| depth_told(errors, &request))?;
     let most_seeds = args.most_seeds();
     let study = Study { network: &network, found: &found, request, own_rate: args.lr.is_some(), most_seeds };
-    let progress = Progress::new(args.output.quiet);
+    let template = "{spinner} {wide_bar} {percent}% {msg} {elapsed} of about {duration}";
+    let progress = Meter::new(0, template, args.output.quiet).interruptible();
     let mut record = study.record(&progress).map_err(|error| Failure::new(error.to_string()))?;
     record.seconds = progress.end();
     record.command = output::command();

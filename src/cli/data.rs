@@ -20,6 +20,7 @@ const NAMES: [&str; 3] = ["digits", "text", "synthetic"];
 #[derive(Debug, Args)]
 pub struct DataArguments {
     /// What to train on: `digits`, `text`, `synthetic`, a table FILE.csv, a text FILE.txt, or arrays NAME=FILE.npy, each with `--data`.
+    /// If not given: what the spec's own experiment says, else what fits it.
     #[arg(long, value_name = "DATA")]
     pub data: Vec<String>,
     /// Another number for a `dim` or `scale` of the spec.

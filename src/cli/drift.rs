@@ -1,17 +1,17 @@
 //! `mupc drift`.
 
 mod arguments;
-mod progress;
 
 pub use arguments::DriftArguments;
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
+use super::progress::Meter;
 use crate::drift::record::Record;
-use crate::drift::study::{Study, Watch};
+use crate::drift::study::Study;
 use crate::report::{drift_html, drift_text};
-use progress::Progress;
+use crate::watch::Watch;
 
 /// Measures what finite width does to a network; it holds if no prediction is refuted.
 pub fn run(args: &DriftArguments) -> Result<Answer, Failure> {
@@ -29,7 +29,8 @@ pub fn run(args: &DriftArguments) -> Result<Answer, Failure> {
         .map(|(name, question)| request.case(&network, name, question, common.output))
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
-    let progress = Progress::new(args.output.quiet);
+    let template = "{spinner} {wide_bar} {pos} of {len} runs {elapsed} of about {duration}";
+    let progress = Meter::new(0, template, args.output.quiet).interruptible();
     let study = Study { graph: &network.graph, request: &request, common, watch: &progress };
     let sections = study.sections(&cases).map_err(failed)?;
     let record = Record {

@@ -194,8 +194,16 @@ fn hint(path: &Path) -> String {
 
 /// Replaces a file as a whole: a reader sees the old text or the new one.
 pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    replace(path, text)
-        .map_err(|error| Failure::new(format!("cannot write {}: {}", path.display(), reason(&error))))
+    replace(path, text).map_err(|error| cannot_write(path, &error))
+}
+
+/// Why a file cannot be written.
+pub fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such folder".to_string(),
+        _ => reason(error),
+    };
+    Failure::new(format!("cannot write {}: {why}", path.display()))
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {

@@ -1,7 +1,6 @@
 //! `mupc kernel`.
 
 mod arguments;
-mod progress;
 
 pub use arguments::KernelArguments;
 
@@ -9,22 +8,23 @@ use std::path::Path;
 use std::time::Instant;
 
 use arguments::Which;
-use progress::Progress;
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
+use super::progress::Meter;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::{Graph, NodeId, Norm, Op};
 use crate::kernel::dynamics::Loss;
 use crate::kernel::empirical::{self, Sampled};
 use crate::kernel::record::{Record, Trained};
 use crate::kernel::study::{Course, Examples, examples, study};
-use crate::kernel::{Gram, Limit, NoLimit, Prior, Watch, trained};
+use crate::kernel::{Gram, Limit, NoLimit, Prior, trained};
 use crate::network::Network;
 use crate::numeric::data::{Bound, Source, bind};
 use crate::rational::Rational;
 use crate::report::{kernel_html, kernel_text, npy};
+use crate::watch::Watch;
 
 /// What is asked: the network, how it starts, and which examples it learns.
 struct Asked<'a> {
@@ -94,7 +94,8 @@ impl<'a> Asked<'a> {
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
         let whole = train.points.followed_by(&test.points);
         let rounds = limit.as_ref().map_or(1, Limit::rounds);
-        let progress = Progress::start(count, rounds, self.args.result.quiet);
+        let pairs = rounds * count * (count + 1) / 2;
+        let progress = Meter::counting("pairs", pairs, self.args.result.quiet);
         let (gram, method) = match &limit {
             Some(limit) => {
                 let gram = limit.gram(&whole, &progress);
@@ -151,7 +152,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Means over finite networks.
-    fn sample(&self, tangent: bool, progress: &Progress) -> Result<(Gram, String), Failure> {
+    fn sample(&self, tangent: bool, progress: &Meter) -> Result<(Gram, String), Failure> {
         let graph = &self.network.graph;
         let draws = empirical::Draws {
             graph,

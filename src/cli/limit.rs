@@ -17,11 +17,12 @@ use crate::limit::finite::{self, NotRun};
 use crate::limit::problem::Problem;
 use crate::limit::record::{Embedded, Followed, Side};
 use crate::limit::words::Corpus;
-use crate::limit::{Watch, linear, particles};
+use crate::limit::{linear, particles};
 use crate::network::{Network, compile};
 use crate::numeric::data::Text;
 use crate::parameterization::Named;
 use crate::report::{limit_html, limit_text};
+use crate::watch::Watch;
 
 /// The spec of Word2vec that is used where none is named.
 const WORD2VEC: &str = include_str!("../../specs/word2vec.mup");
@@ -32,34 +33,6 @@ pub fn run(args: &LimitArguments) -> Result<Answer, Failure> {
         LimitTask::Linear(args) => run_linear(args),
         LimitTask::MeanField(args) => run_mean_field(args),
         LimitTask::Embeddings(args) => run_embeddings(args),
-    }
-}
-
-/// A bar on standard error.
-pub struct Bar(Meter);
-
-impl Bar {
-    /// Shows the bar where somebody sees it.
-    pub fn start(what: &str, pieces: usize, quiet: bool) -> Bar {
-        let template = format!(
-            "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
-        );
-        Bar(Meter::new(pieces as u64, &template, quiet).interruptible())
-    }
-
-    /// Takes the bar away.
-    pub fn end(&self) {
-        self.0.end();
-    }
-}
-
-impl Watch for Bar {
-    fn finished(&self, pieces: usize) {
-        self.0.bar.inc(pieces as u64);
-    }
-
-    fn stopped(&self) -> bool {
-        self.0.stopped()
     }
 }
 
@@ -103,7 +76,8 @@ fn beside(
     record.examples = problem.count();
     record.rate = course.rate;
     if !examples.alone {
-        let bar = Bar::start("networks", course.widths.len() * course.seeds as usize, common.output.quiet);
+        let bar =
+            Meter::counting("networks", course.widths.len() * course.seeds as usize, common.output.quiet);
         record.finite =
             Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
         bar.end();
@@ -164,7 +138,7 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
         power: u32::from(args.particles),
         shifts: u64::from(args.shifts),
     };
-    let bar = Bar::start("lattices", usize::from(args.shifts), args.common.output.quiet);
+    let bar = Meter::counting("lattices", usize::from(args.shifts), args.common.output.quiet);
     let limit = particles::limit(&problem, &particles, &bar);
     bar.end();
     let limit = limit.ok_or_else(|| nothing_done("two lattices were followed"))?;
@@ -212,7 +186,7 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     threads(args.common.threads)?;
     let corpus = Corpus::new(&Text::pentateuch(), roles.vocabulary);
     let pieces = 2 * course.seeds as usize * course.widths.iter().sum::<i64>() as usize;
-    let bar = Bar::start("channels", pieces, args.common.output.quiet);
+    let bar = Meter::counting("channels", pieces, args.common.output.quiet);
     let side = |named: Named, expected: f64| {
         course.side(&network, (named, expected), &roles, &corpus, &bar).map_err(|error| not_run(&error))
     };

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
-use super::limit::{Bar, nothing_done};
+use super::limit::nothing_done;
 use super::output;
+use super::progress::Meter;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::Func;
-use crate::limit::Watch;
 use crate::limit::block::{NoBlock, find};
 use crate::limit::maps::{Activation, Layer};
 use crate::limit::phase::{cell, grid, landmarks, spaced, traced};
@@ -20,6 +20,7 @@ use crate::limit::record::Diagram;
 use crate::limit::trainable::NotTrained;
 use crate::network::Network;
 use crate::report::{phase_svg, phase_text};
+use crate::watch::Watch;
 
 /// Draws the phase diagram of a spec's layer, and trains deep networks of it all over the diagram; it holds if these learn where signals get through.
 pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
@@ -35,7 +36,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
     let points = args.points(&plane);
     let runs = points.len() * course.rates.len();
     output::threads(args.threads)?;
-    let mut cells_seen = Bar::start("cells", weights.len() * biases.len(), args.output.quiet);
+    let mut cells_seen = Meter::counting("cells", weights.len() * biases.len(), args.output.quiet);
     let cells = grid(&activation, &weights, &biases, &cells_seen);
     cells_seen.end();
     if cells.is_empty() {
@@ -44,7 +45,7 @@ pub fn run(args: &PhaseArguments) -> Result<Answer, Failure> {
     let trained = match args.untrained {
         true => None,
         false => {
-            cells_seen = Bar::start("runs", runs, args.output.quiet);
+            cells_seen = Meter::counting("runs", runs, args.output.quiet);
             let found = course.train(&activation, &points, &cells_seen).map_err(|error| failed(&error))?;
             cells_seen.end();
             Some(found)

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::watch::Watch;
+
 /// Whether an interrupt has come: one for the whole process, which has one handler.
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
@@ -27,6 +29,14 @@ impl Meter {
         Meter { started: Instant::now(), bar, stopped: Arc::new(AtomicBool::new(false)) }
     }
 
+    /// A bar of so many things, which an interrupt can stop.
+    pub fn counting(what: &str, things: usize, quiet: bool) -> Meter {
+        let template = format!(
+            "{{spinner}} {{wide_bar}} {{percent}}% of {{len}} {what} {{elapsed}} of about {{duration}}"
+        );
+        Meter::new(things as u64, &template, quiet).interruptible()
+    }
+
     /// Lets an interrupt ask for an end, and a second one end the program.
     pub fn interruptible(self) -> Meter {
         let handled = || {
@@ -43,11 +53,6 @@ impl Meter {
         Meter { stopped: Arc::clone(INTERRUPTED.get_or_init(handled)), ..self }
     }
 
-    /// Seconds since the start.
-    pub fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
-    }
-
     /// Takes the bar away; the seconds since the start.
     pub fn end(&self) -> f64 {
         self.bar.finish_and_clear();
@@ -58,9 +63,26 @@ impl Meter {
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
     }
+}
 
-    /// Whether an end was asked for.
-    pub fn stopped(&self) -> bool {
+impl Watch for Meter {
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn expects(&self, work: usize) {
+        self.bar.inc_length(work as u64);
+    }
+
+    fn finished(&self, work: usize) {
+        self.bar.inc(work as u64);
+    }
+
+    fn tells(&self, what: &str) {
+        self.bar.set_message(what.to_string());
+    }
+
+    fn stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 }

@@ -14,7 +14,7 @@ pub fn rate(text: &str) -> Result<f64, String> {
     };
     value
         .filter(|rate| rate.is_finite() && *rate > 0.0)
-        .ok_or(format!("`{text}` is not a rate such as 0.01 or 2^-7"))
+        .ok_or(format!("`{text}` is not a positive number such as 0.01 or 2^-7"))
 }
 
 /// The scale symbol that grows, by place, and its values: what `--over` says, else the spec's own experiment, else 64 to 1024.
@@ -38,13 +38,21 @@ pub fn sizes(over: Option<&str>, graph: &Graph) -> Result<(usize, Vec<i64>), Fai
     let name = name.trim();
     let symbol = graph.scales.iter().position(|scale| scale.name == name);
     let symbol = symbol.ok_or_else(|| no_scale_symbol(name, graph))?;
-    let values = values_of(values).ok_or_else(form)?;
-    if values.is_empty() {
-        return Err(Failure::new(format!(
+    let found = values_of(values).ok_or_else(form)?;
+    match found.as_slice() {
+        [] => Err(Failure::new(format!(
             "--over: `{text}` holds no size; sizes are 1 or more, and the smaller one comes first"
-        )));
+        ))),
+        [only] if values.contains("..") => Err(Failure::Other(
+            format!("--over: `{text}` holds {only} only; a range doubles, and two sizes are needed"),
+            Some(format!(
+                "give `{name}={only}..{}`, or a list such as `{name}={only},{}`",
+                only.saturating_mul(4),
+                only.saturating_add(only / 2 + 1)
+            )),
+        )),
+        _ => Ok((symbol, found)),
     }
-    Ok((symbol, values))
 }
 
 fn no_scale_symbol(name: &str, graph: &Graph) -> Failure {

@@ -20,7 +20,7 @@ use crate::transfer::prepare::Prepare;
 use crate::transfer::record::{Record, Verdict};
 use crate::transfer::request::Request;
 use crate::transfer::study::study;
-use crate::transfer::sweep::{Swept, sweep};
+use crate::transfer::sweep::{Ending, Swept, sweep};
 
 /// Sweeps a hyperparameter at several sizes; it holds if no parameterization is shown not to transfer.
 pub fn run(args: &TransferArguments) -> Result<Answer, Failure> {
@@ -74,7 +74,7 @@ fn record(
     seconds: f64,
 ) -> Record {
     let graph = &network.graph;
-    let Swept { runs, fresh, complete } = swept;
+    let Swept { runs, fresh, ending } = swept;
     let of = |at: usize| study(request, at, &prepare.arms[at], &runs, args.limits());
     let studies = (0..request.arms.len()).map(of).collect();
     let others = graph.scales.iter().zip(&request.base).enumerate();
@@ -95,7 +95,8 @@ fn record(
         threads: request.threads,
         seconds,
         fresh,
-        complete,
+        complete: ending == Ending::Complete,
+        interrupted: ending == Ending::Interrupted,
         studies,
         runs,
     }
@@ -108,8 +109,9 @@ fn answer(args: &TransferArguments, record: &Record, remarks: String) -> Result<
         TransferFormat::Csv => table(record)?,
     };
     write_files(args, record)?;
-    let fails = record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
-    Ok(Answer { status: Status::of(!fails), remarks, text })
+    // A part of a sweep is not judged: a share that is done has done what it was asked for, what was interrupted has not.
+    let fails = record.complete && record.studies.iter().any(|study| study.verdict == Verdict::DoesNot);
+    Ok(Answer { status: Status::if_complete(!record.interrupted, !fails), remarks, text })
 }
 
 fn table(record: &Record) -> Result<String, Failure> {

@@ -63,6 +63,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All, in the order of asking.
+    pub const ALL: [Kind; 6] =
+        [Kind::Convergence, Kind::Drift, Kind::Alignment, Kind::Models, Kind::Alpha, Kind::Fluctuation];
+
+    /// What is asked, for somebody who chooses.
+    pub fn question(self) -> &'static str {
+        match self {
+            Kind::Convergence => "The kernel at initialization against its limit",
+            Kind::Drift => "How far training moves the kernel and the last hidden layer",
+            Kind::Models => "Linear and quadratic models of the network",
+            Kind::Alpha => "Drift against the scale of the output",
+            Kind::Fluctuation => {
+                "Moments of activations and of the kernel at initialization, against depth over width"
+            }
+            Kind::Alignment => "How well the kernel lines up with the targets, before and after training",
+        }
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -19,27 +19,7 @@ use crate::kernel::{Limit, Parameterization, Prior, empirical};
 use crate::numeric::initial::start;
 use crate::numeric::machine::Machine;
 use crate::parameterization::Named;
-
-/// Who is told how far a study is, and may stop it.
-pub trait Watch: Sync {
-    /// So many runs will be made.
-    fn starts(&self, runs: usize);
-
-    /// One is done.
-    fn finished(&self);
-
-    /// Whether the rest is to be left undone.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// Nobody.
-impl Watch for () {
-    fn starts(&self, _runs: usize) {}
-
-    fn finished(&self) {}
-}
+use crate::watch::Watch;
 
 /// A study of a network.
 pub struct Study<'a> {
@@ -79,7 +59,7 @@ impl Study<'_> {
             Ok(Rated { case, rate: self.request.rate.map_or_else(|| self.stable_rate(&case.sized), Ok)? })
         };
         let cases: Vec<Rated<'c>> = cases.iter().map(rated).collect::<Result<_, _>>()?;
-        self.watch.starts(self.runs(cases.len()));
+        self.watch.expects(self.runs(cases.len()));
         let mut sections = Vec::new();
         if let Some(case) = cases.first().filter(|_| asked(Kind::Convergence)) {
             sections.push(self.convergence(case)?);
@@ -122,7 +102,7 @@ impl Study<'_> {
             .filter(|_| !self.watch.stopped())
             .map(|(at, seed)| {
                 let found = run(&sized[*at], *seed);
-                self.watch.finished();
+                self.watch.finished(1);
                 (*at, found)
             })
             .collect();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::gram::{Gram, Watch};
+use super::gram::Gram;
 use super::prior::{Parameterization, Prior, fan_in};
 use crate::graph::{Graph, Multiplier, Node, NodeId, Op, ParamId};
 use crate::numeric::build::{BuildError, Purpose, build};
@@ -20,6 +20,7 @@ use crate::numeric::setting::{ParamSetting, Setting, Start};
 use crate::optimizer::Optimizer;
 use crate::rational::Rational;
 use crate::shape::Shaped;
+use crate::watch::Watch;
 
 /// Examples that run through a network together.
 const BATCH: usize = 32;

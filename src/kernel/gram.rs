@@ -14,6 +14,7 @@ use super::lattice::Lattice;
 use super::sampling::Normals;
 use super::spectrum::matrix;
 use super::statistics::{Points, Statistics};
+use crate::watch::Watch;
 
 /// Rows and columns of a tile of a network without positions.
 const SIDE: usize = 64;
@@ -38,22 +39,6 @@ pub struct Gram {
     pub errors: [f64; 2],
     /// Means over draws may have negative eigenvalues, which no kernel has: the lowest that was set to zero, over the largest, for both kernels.
     pub cut: [f64; 2],
-}
-
-/// Who wants to know how far a kernel is.
-pub trait Watch: Sync {
-    /// So many of all pairs of points are done.
-    fn finished(&self, pairs: usize);
-
-    /// Whether the rest is to be left undone.
-    fn stopped(&self) -> bool {
-        false
-    }
-}
-
-/// Nobody.
-impl Watch for () {
-    fn finished(&self, _pairs: usize) {}
 }
 
 impl Limit {

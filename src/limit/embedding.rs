@@ -11,7 +11,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::Watch;
 use super::finite::{NotRun, judged, points, slope};
 use super::record::{Neighbours, Side};
 use super::words::Corpus;
@@ -27,6 +26,7 @@ use crate::optimizer::Optimizer;
 use crate::parameterization::Named;
 use crate::rational::Rational;
 use crate::shape::Shaped;
+use crate::watch::Watch;
 
 /// Neighbours that count as near.
 const NEAR: usize = 5;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Watch;
 use super::problem::Problem;
 use super::record::{Judged, Slope};
 use crate::check::fit::fit;
@@ -24,6 +23,7 @@ use crate::numeric::train::{Routine, Trainer};
 use crate::optimizer::Optimizer;
 use crate::parameterization::Named;
 use crate::rational::Rational;
+use crate::watch::Watch;
 
 /// Why finite networks could not be run.
 #[derive(Debug, thiserror::Error)]

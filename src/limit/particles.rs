@@ -13,11 +13,11 @@
 
 use rayon::prelude::*;
 
-use super::Watch;
 use super::problem::Problem;
 use crate::graph::Func;
 use crate::kernel::lattice::Lattice;
 use crate::numeric::function::{slope, value};
+use crate::watch::Watch;
 
 /// How the limit is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]

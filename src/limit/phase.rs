@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::Watch;
 use super::maps::{Activation, Layer, Phase, Signal, Variance, edge, edge_at};
 use super::record::{Cell, EdgePoint};
+use crate::watch::Watch;
 
 /// Points along the traced edge.
 const POINTS: usize = 400;

@@ -11,7 +11,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::Watch;
 use super::finite::NotRun;
 use super::maps::{Activation, Layer};
 use super::record::{Network, Trained};
@@ -26,6 +25,7 @@ use crate::numeric::setting::Setting;
 use crate::numeric::train::{Routine, Trainer};
 use crate::optimizer::Optimizer;
 use crate::rational::Rational;
+use crate::watch::Watch;
 
 /// Images in the digits.
 const PIXELS: usize = 64;

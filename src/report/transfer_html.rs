@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Panel, Point, Series, escaped};
 use super::page::{self, Heading, Judged};
-use super::transfer_text::{cost, drift, heading, number, set_up, wider};
+use super::transfer_text::{cost, drift, heading, number, part, set_up, wider};
 use crate::transfer::record::{Curve, Record, Study, Verdict};
 
 /// One chart per optimizer and hyperparameter, one panel per parameterization: a name for a file, and the picture.
@@ -72,6 +72,7 @@ fn series(record: &Record, curve: &Curve, highest: f64) -> Series {
 pub fn html(record: &Record) -> String {
     let any = |verdict: Verdict| record.studies.iter().any(|study| study.verdict == verdict);
     let judged = match (any(Verdict::DoesNot), any(Verdict::Undecided)) {
+        _ if !record.complete => Judged::Open,
         (true, _) => Judged::Refuted,
         (false, true) => Judged::Open,
         (false, false) => Judged::Holds,
@@ -80,6 +81,9 @@ pub fn html(record: &Record) -> String {
     let (verdicts, set_up) = (verdicts(record), set_up(record));
     let (verdict, command) = (Some((judged, verdicts.as_str())), &record.command);
     let mut out = page::begin(&Heading { title: &title, verdict, set_up: &set_up, command });
+    if let Some(part) = part(record) {
+        let _ = writeln!(out, "<p>{}</p>", coded(part));
+    }
     out.push_str(
         "<p>Every line is one size. Points are geometric means over the seeds of the training loss in the last tenth of the steps, bands reach from the \
          smallest to the largest seed, circles mark the best values. Below the curves every size has a row with its best value and the interval of it (95 %): \

@@ -13,9 +13,8 @@ use crate::transfer::record::{Curve, Record, Regret, Study};
 /// The whole text.
 pub fn text(record: &Record) -> String {
     let mut out = format!("{} · {}\n", record.network, set_up(record));
-    if !record.complete {
-        out +=
-            "This is a part of the sweep: it was interrupted, or one share was done. `--resume` goes on.\n";
+    if let Some(part) = part(record) {
+        let _ = writeln!(out, "{part}");
     }
     let _ = writeln!(out, "\n{}", trimmed(&summary(record)));
     for study in &record.studies {
@@ -31,6 +30,19 @@ pub fn text(record: &Record) -> String {
         let _ = writeln!(out, "{}\n\n{}", trimmed(&sizes(record, study)), picture(record, study));
     }
     out
+}
+
+/// What is missing of a sweep, if something is.
+pub fn part(record: &Record) -> Option<&'static str> {
+    match (record.complete, record.interrupted) {
+        (true, _) => None,
+        (false, true) => Some(
+            "Interrupted: this is a part of the sweep, and its verdicts are those of a part. What is in a `--store` goes on with `--resume`.",
+        ),
+        (false, false) => Some(
+            "One share is done: this is a part of the sweep, and its verdicts are those of a part. `mupc transfer merge` joins the shares, and `--resume` goes on.",
+        ),
+    }
 }
 
 /// `mup · adam · learning rate`.

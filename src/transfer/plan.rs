@@ -1,12 +1,13 @@
 //! What a sweep will cost, before anything starts: runs, operations, memory, time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::prepare::{Prepare, Prepared};
-use super::request::{Request, RequestError};
-use super::runs::{Key, Run, Watch};
-use super::sweep::{Share, grid, jobs, shared};
+use super::request::Request;
+use super::runs::{Key, Run};
+use super::sweep::{Share, SweepError, agreeing, grid, jobs, shared};
 use crate::numeric::train::Trainer;
+use crate::watch::Watch;
 
 /// The cost of the first round; the rounds that bracket and refine are decided by its results.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,21 +48,25 @@ pub struct Row {
 /// Counts, and measures how long steps take.
 ///
 /// # Errors
-/// If a network cannot be built.
+/// If a network cannot be built, or what is known was done with other numbers.
 pub fn plan(
     request: &Request,
     prepare: &Prepare,
     known: &[Run],
     share: Option<Share>,
     watch: &dyn Watch,
-) -> Result<Plan, RequestError> {
-    let known: BTreeSet<Key> = known.iter().map(Run::key).collect();
+) -> Result<Plan, SweepError> {
+    let known: BTreeMap<Key, &Run> = known.iter().map(|run| (run.key(), run)).collect();
     let all = shared(jobs(request, prepare, &grid(request))?, share);
     let steps = request.course.steps as f64;
     let mut paces: BTreeMap<(usize, i64), f64> = BTreeMap::new();
     let mut rows: BTreeMap<i64, Row> = BTreeMap::new();
     let mut sizes = Vec::new();
-    for job in all.iter().filter(|job| !known.contains(&job.key)) {
+    for job in &all {
+        if let Some(run) = known.get(&job.key) {
+            agreeing(job, run)?;
+            continue;
+        }
         let own = &job.prepared;
         let measure = || seconds_per_step(own, request, prepare, watch);
         let pace = *paces.entry((own.cell.arm, own.cell.value)).or_insert_with(measure);

@@ -59,8 +59,8 @@ impl Prepared {
     }
 
     /// What a step costs in comparison with others: products and numbers that are moved through memory.
-    pub fn work(&self) -> u64 {
-        self.program.multiplications() as u64 + 16 * self.program.weight_count() as u64 + 1
+    pub fn work(&self) -> usize {
+        self.program.multiplications() + 16 * self.program.weight_count() + 1
     }
 }
 

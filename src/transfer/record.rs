@@ -41,6 +41,8 @@ pub struct Record {
     pub fresh: usize,
     /// False if it was interrupted, or did a share only.
     pub complete: bool,
+    /// Whether it was stopped before its work, the sweep or a share of it, was done.
+    pub interrupted: bool,
     /// One per parameterization, optimizer and hyperparameter.
     pub studies: Vec<Study>,
     /// Every run.

@@ -90,6 +90,17 @@ pub struct Search {
     pub reach: i32,
 }
 
+impl Search {
+    /// The most halvings there may be.
+    pub const MOST: u32 = 4;
+
+    /// One halving more, where the grid of an arm has places between that its hyperparameter can take.
+    pub fn finer(self, arm: &Arm) -> Option<u32> {
+        let next = self.halvings + 1;
+        (next <= Search::MOST && arm.grid.step >> next >= arm.knob.finest()).then_some(next)
+    }
+}
+
 /// Why a sweep cannot start.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RequestError {

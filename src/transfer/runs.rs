@@ -14,33 +14,19 @@ use super::request::{Course, Request};
 use crate::check::runs::Room;
 use crate::numeric::data::{Bound, Column};
 use crate::numeric::train::Trainer;
+use crate::watch::Watch;
 
-/// What the caller is told, and what it decides, while runs go on. The library reads no clock by itself.
-pub trait Watch: Sync {
-    /// Seconds since some moment.
-    fn seconds(&self) -> f64;
-
-    /// A round of so much work is about to begin.
-    fn round(&self, _number: usize, _work: u64) {}
+/// Who watches a sweep, and keeps its runs.
+pub trait Keeper: Watch {
+    /// A round is about to begin.
+    fn round(&self, _number: usize) {}
 
     /// A run has ended: the moment to keep it.
-    fn finished(&self, _run: &Run, _work: u64) {}
-
-    /// Whether the rest is to be left undone.
-    fn stopped(&self) -> bool {
-        false
-    }
+    fn keep(&self, _run: &Run) {}
 }
 
-/// Nobody watches.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn seconds(&self) -> f64 {
-        0.0
-    }
-}
+/// Nobody.
+impl Keeper for () {}
 
 /// One finished run. The names of the fields are a contract: they are what stands in a store, and in the JSON of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,7 +145,7 @@ pub fn run_all(
     jobs: Vec<Job>,
     request: &Request,
     bound: &Bound,
-    watch: &dyn Watch,
+    watch: &dyn Keeper,
 ) -> Result<Vec<Run>, ThreadPoolBuildError> {
     let (threads, course) = (request.threads, request.course);
     let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -176,7 +162,8 @@ pub fn run_all(
             room.give(job.prepared.bytes);
             let Some(outcome) = outcome else { return };
             let run = job.run(outcome, watch.seconds() - started);
-            watch.finished(&run, job.prepared.work());
+            watch.finished(job.prepared.work());
+            watch.keep(&run);
             if let Ok(mut found) = found.lock() {
                 found.push(run);
             }

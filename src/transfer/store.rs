@@ -5,6 +5,7 @@
 //! seeds it holds is free.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,23 +60,47 @@ impl Header {
         line(self)
     }
 
-    /// The first field that differs, with both values: of the other, then of this one.
-    pub fn difference(&self, other: &Header) -> Option<(String, String, String)> {
+    /// The first field in which another header differs.
+    pub fn difference(&self, other: &Header) -> Option<Difference> {
         let fields = |own: &Header| match serde_json::to_value(own) {
             Ok(Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),
         };
         let (ours, theirs) = (fields(self), fields(other));
         let differing = ours.iter().find(|(name, value)| theirs.get(*name) != Some(*value));
-        differing.map(|(name, value)| {
-            let there = theirs.get(name).unwrap_or(&Value::Null);
-            let name = if name == "spec" || name == "examples" {
-                format!("{name} (fingerprint)")
-            } else {
-                name.clone()
-            };
-            (name, plain(there), plain(value))
+        differing.map(|(name, value)| match name.as_str() {
+            "spec" => Difference {
+                field: "network".to_string(),
+                there: format!("{} ({})", other.network, other.spec),
+                here: format!(
+                    "{} ({}), by name and fingerprint of graph and lengths",
+                    self.network, self.spec
+                ),
+            },
+            _ => Difference {
+                field: name.replace('_', " "),
+                there: plain(theirs.get(name).unwrap_or(&Value::Null)),
+                here: plain(value),
+            },
         })
+    }
+}
+
+/// What two headers differ in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The name of the field.
+    pub field: String,
+    /// Its value in the store.
+    pub there: String,
+    /// Its value in the sweep, or in another store.
+    pub here: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { field, there, here } = self;
+        write!(f, "{field} {there}, not {here}")
     }
 }
 
@@ -117,7 +142,7 @@ pub enum StoreError {
     #[error("{0} was written in version {1} of the format; this program reads version {VERSION}")]
     Version(String, u32),
     /// A line that is not a run.
-    #[error("{path}, line {line}: {why}; take the line away, or begin a new store")]
+    #[error("{path}, line {line} is no run ({why}): take the line away, and its run is done again")]
     Line {
         /// The file.
         path: String,
@@ -127,18 +152,22 @@ pub enum StoreError {
         why: String,
     },
     /// Runs of another network, data set or course.
-    #[error(
-        "{path} belongs to another sweep: its {field} is {there}, that of this one is {here}; choose another `--store`"
-    )]
+    #[error("{path} belongs to another sweep: {what}; choose another `--store`")]
     Other {
         /// The file.
         path: String,
         /// What differs.
-        field: String,
-        /// Its value in the store.
-        there: String,
-        /// Its value in the sweep.
-        here: String,
+        what: Difference,
+    },
+    /// Stores of different sweeps.
+    #[error("{path} and {first} belong to different sweeps: {what}")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// The first of the stores.
+        first: String,
+        /// What differs.
+        what: Difference,
     },
     /// Two results of one run.
     #[error(
@@ -172,7 +201,7 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Contents, StoreError> {
         } else {
             let run = serde_json::from_str(text);
             let wrong = |why: String| StoreError::Line { path: path.to_string(), line: at + 1, why };
-            contents.runs.push(run.map_err(|error: serde_json::Error| wrong(error.to_string()))?);
+            contents.runs.push(run.map_err(|error| wrong(reason(&error)))?);
         }
     }
     // What has no whole line and does not begin like a store is some other file, and not to be written over.
@@ -194,11 +223,12 @@ fn header(path: &str, text: &str) -> Result<Header, StoreError> {
         Some(version) if version == u64::from(VERSION) => {}
         other => return Err(StoreError::Version(path.to_string(), other.unwrap_or(0) as u32)),
     }
-    serde_json::from_value(value).map_err(|error| StoreError::Line {
-        path: path.to_string(),
-        line: 1,
-        why: error.to_string(),
-    })
+    serde_json::from_value(value).map_err(|_| not_one())
+}
+
+/// What is wrong with a line, without the count of lines within it, which is always 1.
+fn reason(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 impl Contents {
@@ -207,10 +237,10 @@ impl Contents {
     /// # Errors
     /// If it belongs to another.
     pub fn belongs_to(&self, path: &str, header: &Header) -> Result<(), StoreError> {
-        let Some((field, there, here)) = self.header.as_ref().and_then(|own| header.difference(own)) else {
-            return Ok(());
-        };
-        Err(StoreError::Other { path: path.to_string(), field, there, here })
+        match self.header.as_ref().and_then(|own| header.difference(own)) {
+            Some(what) => Err(StoreError::Other { path: path.to_string(), what }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -219,13 +249,16 @@ impl Contents {
 /// # Errors
 /// If they belong to different sweeps, or disagree about a run.
 pub fn merge(stores: &[(String, Contents)]) -> Result<Option<(Header, Vec<Run>)>, StoreError> {
-    let mut header: Option<Header> = None;
+    let mut first: Option<(&str, &Header)> = None;
     let mut runs: BTreeMap<Key, Run> = BTreeMap::new();
     for (path, contents) in stores {
-        if let Some(first) = &header {
-            contents.belongs_to(path, first)?;
+        let own = contents.header.as_ref();
+        if let Some(((first, header), own)) = first.zip(own)
+            && let Some(what) = header.difference(own)
+        {
+            return Err(StoreError::Foreign { path: path.clone(), first: first.to_string(), what });
         }
-        header = header.or_else(|| contents.header.clone());
+        first = first.or(own.map(|own| (path.as_str(), own)));
         for run in &contents.runs {
             let same = |known: &Run| {
                 known.loss == run.loss
@@ -243,7 +276,7 @@ pub fn merge(stores: &[(String, Contents)]) -> Result<Option<(Header, Vec<Run>)>
             }
         }
     }
-    Ok(header.map(|header| (header, runs.into_values().collect())))
+    Ok(first.map(|(_, header)| (header.clone(), runs.into_values().collect())))
 }
 
 /// A run in words.

@@ -48,7 +48,7 @@ pub fn study(request: &Request, at: usize, analyzed: &Analyzed, runs: &[Run], li
         advice: None,
     };
     measure(&mut study, window);
-    judge(&mut study, request.seeds.len(), request.search.halvings, limits);
+    judge(&mut study, request.seeds.len(), request.search.finer(arm), limits);
     study
 }
 
@@ -128,7 +128,10 @@ impl Measuring {
             study.curves.iter_mut().zip(&self.shapes).zip(self.bottoms().zip(&self.lowest))
         {
             curve.level = shape.is_level_at_end(lowest, noise);
-            curve.obstacle = bottom.is_none().then(|| self.obstacle(lowest, curve.level));
+            curve.obstacle = bottom.is_none().then(|| match curve.points.is_empty() {
+                true => "unknown: no value has all of its runs".to_string(),
+                false => self.obstacle(lowest, curve.level),
+            });
             curve.optimum = bottom.map(|bottom| {
                 let half = quantile(freedom) * of(bottom).sqrt();
                 let y = shape.at(bottom.x).unwrap_or_else(|| bottom.y.clone());
@@ -149,7 +152,7 @@ impl Measuring {
         let level = if level { ", where the curve is level" } else { "" };
         match lowest {
             _ if self.negative => "unknown: some losses are negative and have no logarithm".to_string(),
-            Lowest::Nowhere => "unknown: every run diverged, or none is done".to_string(),
+            Lowest::Nowhere => "unknown: every run diverged".to_string(),
             Lowest::First(x) => format!("the smallest that was tried, 2^{x}{level}"),
             Lowest::Last(x) => format!("the largest that was tried, 2^{x}{level}"),
             Lowest::Inside(_) => String::new(),

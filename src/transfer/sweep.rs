@@ -12,7 +12,7 @@ use super::knob::{Grid, Place};
 use super::prepare::{Cell, Prepare};
 use super::record::Point;
 use super::request::{Arm, Request, RequestError, Search};
-use super::runs::{Job, Key, Run, Watch, run_all};
+use super::runs::{Job, Keeper, Key, Run, run_all};
 
 /// One of so many shares of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum SweepError {
     /// A known run was done with other numbers.
     #[error(
         "the store has a run of {parameterization} with {optimizer} at {value}, {knob} = 2^{log2}, that started from other numbers: another smallest size, \
-         other hyperparameters, or other rules; choose another `--store`"
+         another `--batch`, other hyperparameters, or other rules; choose another `--store`"
     )]
     Stale {
         /// The parameterization's name.
@@ -58,8 +58,19 @@ pub struct Swept {
     pub runs: Vec<Run>,
     /// How many of them were done just now.
     pub fresh: usize,
-    /// Whether nothing is left to do.
-    pub complete: bool,
+    /// What there is left to do.
+    pub ending: Ending,
+}
+
+/// How far a sweep has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is left to do.
+    Complete,
+    /// This share of the round is done, the rest of it is another's.
+    ShareDone,
+    /// The watch stopped it before its work was done.
+    Interrupted,
 }
 
 /// The cells of the first round.
@@ -145,7 +156,7 @@ pub fn sweep(
     prepare: &Prepare,
     known: &[Run],
     share: Option<Share>,
-    watch: &dyn Watch,
+    watch: &dyn Keeper,
 ) -> Result<Swept, SweepError> {
     let known: BTreeMap<Key, Run> = known.iter().map(|run| (run.key(), run.clone())).collect();
     let mut done: BTreeMap<Key, Run> = BTreeMap::new();
@@ -161,20 +172,23 @@ pub fn sweep(
         let wanted = done.len() + jobs.iter().filter(|job| !known.contains_key(&job.key)).count();
         let mut open = shared(jobs, share);
         open.retain(|job| !known.contains_key(&job.key));
-        watch.round(number, open.iter().map(|job| job.prepared.work()).sum());
-        for run in run_all(open, request, &prepare.bound, watch)? {
-            fresh += 1;
-            done.insert(run.key(), run);
-        }
-        // Interrupted, or the rest of the round is another share's: what follows depends on it.
+        watch.round(number);
+        watch.expects(open.iter().map(|job| job.prepared.work()).sum());
+        let asked = open.len();
+        let found = run_all(open, request, &prepare.bound, watch)?;
+        let all_done = found.len() == asked;
+        fresh += found.len();
+        done.extend(found.into_iter().map(|run| (run.key(), run)));
+        // The rounds that follow depend on all of this one.
         if done.len() < wanted {
-            return Ok(Swept { runs: done.into_values().collect(), fresh, complete: false });
+            let ending = if all_done { Ending::ShareDone } else { Ending::Interrupted };
+            return Ok(Swept { runs: done.into_values().collect(), fresh, ending });
         }
         cells = next_round(request, prepare, &done);
         cells.retain(|cell| !seen.contains(cell));
         number += 1;
     }
-    Ok(Swept { runs: done.into_values().collect(), fresh, complete: true })
+    Ok(Swept { runs: done.into_values().collect(), fresh, ending: Ending::Complete })
 }
 
 /// The runs of some cells, in an order that depends on them only.
@@ -195,7 +209,7 @@ pub fn shared(jobs: Vec<Job>, share: Option<Share>) -> Vec<Job> {
 }
 
 /// A known run, if it started from the numbers of the job.
-fn agreeing<'r>(job: &Job, run: &'r Run) -> Result<&'r Run, SweepError> {
+pub fn agreeing<'r>(job: &Job, run: &'r Run) -> Result<&'r Run, SweepError> {
     if run.fingerprint == job.prepared.fingerprint {
         return Ok(run);
     }

@@ -73,7 +73,7 @@ fn study(random: &mut Uniform, drift: f64, seeds: usize, noise: f64, bend: f64) 
         advice: None,
     };
     measure(&mut study, 1.0);
-    judge(&mut study, seeds, 1, Limits::default());
+    judge(&mut study, seeds, Some(2), Limits::default());
     study
 }
 
@@ -229,4 +229,23 @@ fn places_are_exact() {
     assert_eq!(Place::of_value((-6.5f64).exp2()), Some(Place(-104)));
     assert_eq!((Place::of_value(0.01), Place::of_value(0.0), Place::of_log2(0.01)), (None, None, None));
     assert_eq!(Grid { step: 8, ..Grid::octaves(-2, 0) }.places().len(), 5);
+}
+
+/// What the advice asks for decides most of the studies that were open, and not all: it is an estimate from few seeds.
+#[test]
+fn advice_decides() {
+    let (mut asked, mut decided) = (0.0, 0.0);
+    for trial in 0..600u64 {
+        let random = |salt: u64| Uniform((trial + salt).wrapping_mul(0xA24B_AED4_963E_E407));
+        let drift = [0.0, 0.1, -0.45][trial as usize % 3];
+        let first = study(&mut random(0), drift, 3, 0.7, 1.0);
+        let told = first.advice.unwrap_or_default();
+        let words = told.strip_prefix("about ").and_then(|rest| rest.split_once(" seeds (`--seeds`)"));
+        let Some(seeds) = words.and_then(|(count, _)| count.parse::<usize>().ok()) else { continue };
+        asked += 1.0;
+        let again = study(&mut random(1 << 20), drift, seeds, 0.7, 1.0);
+        decided += f64::from(u8::from(again.verdict != Verdict::Undecided));
+    }
+    println!("{asked} open, {decided} of them decided");
+    assert!(asked > 50.0 && decided > 0.6 * asked, "{decided} of {asked}");
 }

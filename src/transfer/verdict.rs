@@ -25,12 +25,12 @@ impl Default for Limits {
     }
 }
 
-/// Gives a study its verdict, from its drift and its regrets; `seeds` and `halvings` are what it was made with, for advice.
-pub fn judge(study: &mut Study, seeds: usize, halvings: u32, limits: Limits) {
+/// Gives a study its verdict, from its drift and its regrets; `seeds` and `finer` are for [`advice`].
+pub fn judge(study: &mut Study, seeds: usize, finer: Option<u32>, limits: Limits) {
     let (verdict, reason) = decide(study, limits);
     study.verdict = verdict;
     study.reason = reason;
-    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, seeds, halvings, limits));
+    study.advice = (verdict == Verdict::Undecided).then(|| advice(study, seeds, finer, limits));
 }
 
 fn decide(study: &Study, limits: Limits) -> (Verdict, String) {

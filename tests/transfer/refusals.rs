@@ -14,7 +14,7 @@ fn refusal(arguments: &[&str]) -> String {
 
 #[test]
 fn bad_input_is_refused_before_any_work() {
-    let cases: [(&[&str], &str); 26] = [
+    let cases: [(&[&str], &str); 33] = [
         (&["specs/mlp.mup", "--sweep", "lr=2^-5"], "a grid of 1 value"),
         (&["specs/mlp.mup", "--sweep", "lr=2^-5..2^-4"], "give at least three"),
         (&["specs/mlp.mup", "--sweep", "rate=2^-5..2^-2"], "`rate` is not a hyperparameter"),
@@ -24,6 +24,10 @@ fn bad_input_is_refused_before_any_work() {
         (&["specs/mlp.mup", "--sweep", "batch=2^2..2^6/2"], "whole powers of two only"),
         (&["specs/mlp.mup", "--sweep", "batch=2^-3..2^6"], "lies between 2^0 and 2^20"),
         (&["specs/mlp.mup", "--over", "n=64"], "at least two values"),
+        (&["specs/mlp.mup", "--over", "n=64..100"], "holds 64 only; a range doubles"),
+        (&["specs/mlp.mup", "--over", "n=64..131072"], "or allow more"),
+        (&["specs/mlp.mup", "--memory", "0"], "`0` is not a positive number"),
+        (&["specs/mlp.mup", "--margin", "-1"], "`-1` is not a positive number"),
         (&["specs/mlp.mup", "--over", "k=64..128"], "`k` is not a scale symbol"),
         (&["specs/mlp.mup", "--over", "width=64..128"], "its scale symbols: n"),
         (&["specs/mlp.mup", "--over", "n=0..64"], "sizes are 1 or more"),
@@ -37,7 +41,13 @@ fn bad_input_is_refused_before_any_work() {
         (&["specs/mlp.mup", "--data", "text"], "--data synthetic"),
         (&["specs/mlp.mup", "-p", "mup", "-p", "mup"], "asked for twice"),
         (&["specs/mlp.mup", "-p", "nup"], "did you mean"),
-        (&["specs/mlp.mup", "--shard", "0/4", "--store", "x.jsonl"], "not a share"),
+        (&["specs/mlp.mup", "--lr", "0.01"], "the learning rate is what is varied"),
+        (&["specs/mlp.mup", "--shard", "0/4", "--store", "x.jsonl"], "there is no share `0/4`"),
+        (&["specs/mlp.mup", "--shard", "4", "--store", "x.jsonl"], "not a share such as 3/16"),
+        (
+            &["specs/mlp.mup", "--shard", "5/4", "--store", "x.jsonl"],
+            "the first of 4 is `1/4`, the last `4/4`",
+        ),
         (&["specs/mlp.mup", "--shard", "1/4"], "--store"),
         (&["specs/mlp.mup", "--resume"], "--store"),
         (&["specs/nowhere.mup"], "there is no such file"),
@@ -82,6 +92,12 @@ fn data_with_holes_and_of_the_wrong_shape_is_refused() {
     let ragged = write("ragged.csv", &format!("{row},1\n{row}\n"));
     let text = refusal(&["transfer", "specs/mlp.mup", "--data", &ragged, "-q"]);
     assert!(text.contains("ragged.csv: line 2 has 64 columns where the lines before it have 65"), "{text}");
+    let other = write("semicolons.csv", &format!("{row},1\n{row},2\n").replace(',', ";"));
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &other, "-q"]);
+    assert!(text.contains("its columns stand between \";\"; put commas"), "{text}");
+    let single = write("single.csv", "1\n2\n");
+    let text = refusal(&["transfer", "specs/mlp.mup", "--data", &single, "-q"]);
+    assert!(text.contains("single.csv has 1 column where inputs and targets take"), "{text}");
     let empty = write("empty.csv", "a,b,label\n");
     let text = refusal(&["transfer", "specs/mlp.mup", "--data", &empty, "-q"]);
     assert!(text.contains("empty.csv: it has a header and no examples"), "{text}");

@@ -36,7 +36,7 @@ fn a_killed_sweep_goes_on() {
     let path = store.to_str().unwrap();
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mupc"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args([&SMALL[..], &["json", "--threads", "1", "--store", path]].concat())
+        .args(SMALL.split(' ').chain(["json", "--threads", "1", "--store", path]))
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
@@ -107,6 +107,28 @@ fn a_truncated_line_is_repaired_with_a_notice() {
     }
 }
 
+/// Interrupted is not done: the status says so, and what was done is kept. A share that is done has done what it was asked for.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_is_told_from_a_share_that_is_done() {
+    let folder = folder("interrupted");
+    let (store, share) = (folder.join("runs.jsonl"), folder.join("share.jsonl"));
+    let (store, share) = (store.to_str().unwrap(), share.to_str().unwrap());
+    // So long that it is still at work when the interrupt comes.
+    let long = "transfer specs/mlp.mup --over n=16,32 --seeds 1 --steps 20000 --threads 1 -q --store";
+    for more in ["", " --shard 1/2"] {
+        let line = format!("{long} {store} --resume{more}");
+        let (text, status) = crate::interrupt::interrupted(&line, 300);
+        assert!(text.contains("Interrupted: this is a part of the sweep"), "{text}");
+        assert_eq!(status, Some(2), "{line}");
+    }
+    // Every third run: SP does not transfer, but a share does not show it.
+    let done = small(&["json", "--store", share, "--shard", "1/3"]);
+    let record: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&record["complete"], &record["interrupted"]), (&false.into(), &false.into()));
+    assert_eq!(done.status.code(), Some(0));
+}
+
 #[test]
 fn shares_joined_are_the_whole() {
     let folder = folder("shares");
@@ -115,7 +137,7 @@ fn shares_joined_are_the_whole() {
     for number in 1..=3 {
         let (store, share) = (path(&format!("{number}.jsonl")), format!("{number}/3"));
         let output = small(&["text", "--store", &store, "--shard", &share]);
-        assert!(String::from_utf8_lossy(&output.stdout).contains("a part of the sweep"));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("One share is done"));
         counts.push(lines(Path::new(&store)) - 1);
     }
     assert_eq!(counts, [24, 24, 24]);
@@ -141,15 +163,15 @@ fn stores_of_other_sweeps_are_refused() {
     let course = ["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "40", "--seeds", "2"];
     assert!(
         other(&["transfer", "specs/mlp.mup", "--over", "n=16..64", "--steps", "50"])
-            .contains("its steps is 40")
+            .contains("belongs to another sweep: steps 40, not 50")
     );
     assert!(
         other(&["transfer", "specs/resmlp.mup", "--over", "n=16..64", "--steps", "40"])
-            .contains("its spec (fingerprint) is")
+            .contains("belongs to another sweep: network mlp (")
     );
     assert!(
         other(&[&course[..], &["--data", "synthetic", "--set", "pixels=64"]].concat())
-            .contains("its data is")
+            .contains("another sweep: data digits: 1797")
     );
     // The same sweep from another smallest size: other numbers.
     let moved = ["transfer", "specs/mlp.mup", "--over", "n=32..64", "--steps", "40", "--seeds", "2"];
@@ -162,5 +184,27 @@ fn stores_of_other_sweeps_are_refused() {
     small(&["text", "--store", folder.join("b.jsonl").to_str().unwrap(), "--refine", "0"]);
     let broken = text(&folder.join("b.jsonl")).replacen("\"seed\"", "\"sead\"", 1);
     std::fs::write(&store, broken).unwrap();
-    assert!(other(&course).contains("line 2: "));
+    assert!(other(&course).contains("line 2 is no run (unknown field `sead`"));
+}
+
+/// Whatever would use runs of another sweep is refused: a merge, and a plan that would count on them.
+#[test]
+fn runs_of_other_sweeps_are_not_counted_on() {
+    let folder = folder("foreign");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    let course =
+        "transfer specs/mlp.mup --over n=8,16 --seeds 1 --sweep lr=2^-8..2^-5 --refine 0 --reach 0 -q";
+    let run = |line: &str| {
+        let output = mupc(&format!("{course} {line}").split(' ').collect::<Vec<_>>()).output().unwrap();
+        (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
+    };
+    let (two, three) = (path("2.jsonl"), path("3.jsonl"));
+    for (steps, store) in [(2, &two), (3, &three)] {
+        assert_ne!(run(&format!("--steps {steps} --store {store}")).1, Some(2));
+    }
+    let merged = mupc(&["transfer", "merge", &path("all.jsonl"), &two, &three]).output().unwrap();
+    let told = String::from_utf8_lossy(&merged.stderr).into_owned();
+    assert!(told.contains("2.jsonl belong to different sweeps: steps 3, not 2"), "{told}");
+    let (told, status) = run(&format!("--steps 2 --batch 32 --plan --store {two}"));
+    assert!(told.contains("another `--batch`") && status == Some(2), "{told}");
 }

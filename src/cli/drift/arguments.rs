@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
@@ -43,8 +44,8 @@ pub struct DriftArguments {
     #[arg(short, long, value_name = "NAME", default_values = ["ntk", "mup"], value_parser = Suggested)]
     pub parameterization: Vec<String>,
     /// Which questions.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "drift,alignment")]
-    pub study: Vec<StudyChoice>,
+    #[arg(long, value_delimiter = ',', default_value = "drift,alignment", value_parser = questions())]
+    pub study: Vec<Vec<Kind>>,
     /// What to train on, and at which lengths.
     #[command(flatten)]
     pub data: DataArguments,
@@ -84,33 +85,13 @@ pub struct DriftArguments {
     pub output: OutputArguments,
 }
 
-/// Questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StudyChoice {
-    /// The kernel at initialization against its limit.
-    Convergence,
-    /// How far training moves the kernel and the last hidden layer.
-    Drift,
-    /// Linear and quadratic models of the network.
-    Models,
-    /// Drift against the scale of the output.
-    Alpha,
-    /// Moments of activations and of the kernel at initialization, against depth over width.
-    Fluctuation,
-    /// How well the kernel lines up with the targets, before and after training.
-    Alignment,
-    /// Everything.
-    All,
+/// A question, or all of them.
+fn questions() -> impl TypedValueParser<Value = Vec<Kind>> {
+    let one = |kind: Kind| PossibleValue::new(kind.name()).help(kind.question());
+    let all = PossibleValue::new("all").help("Everything");
+    let names = PossibleValuesParser::new(Kind::ALL.map(one).into_iter().chain([all]));
+    names.map(|name| Kind::ALL.into_iter().filter(|kind| name == "all" || name == kind.name()).collect())
 }
-
-const KINDS: [(StudyChoice, Kind); 6] = [
-    (StudyChoice::Convergence, Kind::Convergence),
-    (StudyChoice::Drift, Kind::Drift),
-    (StudyChoice::Alignment, Kind::Alignment),
-    (StudyChoice::Models, Kind::Models),
-    (StudyChoice::Alpha, Kind::Alpha),
-    (StudyChoice::Fluctuation, Kind::Fluctuation),
-];
 
 impl DriftArguments {
     fn question(&self, graph: &Graph, name: &str) -> Result<(String, Question), Failure> {
@@ -136,13 +117,11 @@ impl DriftArguments {
     /// What the study is to do.
     pub fn request(&self, graph: &Graph) -> Result<Request, Failure> {
         let (symbol, values) = sizes(self.over.as_deref(), graph)?;
-        let asked = |(choice, _): &&(StudyChoice, Kind)| {
-            self.study.contains(choice) || self.study.contains(&StudyChoice::All)
-        };
+        let asked = |kind: &Kind| self.study.iter().flatten().any(|own| own == kind);
         let mut alphas = self.alpha.clone();
         alphas.sort_by(f64::total_cmp);
         alphas.dedup();
-        let kinds: Vec<Kind> = KINDS.iter().filter(asked).map(|(_, kind)| *kind).collect();
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(asked).collect();
         if kinds.contains(&Kind::Alpha) && alphas.len() < 2 {
             return Err(Failure::new(
                 "--alpha: a power needs at least two output scales, as in `--alpha 1,4,16`",

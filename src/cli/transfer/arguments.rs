@@ -42,7 +42,8 @@ losses (the last tenth of the steps). Drift is the slope of its logarithm agains
 in octaves per doubling. The cost is the loss at the value that is best at the smallest size, over
 the loss at the own best value, minus 1. Verdicts: transfers, does not transfer, undecided (with
 what would decide it). All definitions: docs/transfer.md.
-Exit status: 1 if a parameterization does not transfer; 2 if nothing could be run.";
+Exit status: 1 if a parameterization does not transfer, 2 if nothing could be run or the sweep was
+interrupted; a share that is done (--shard) is not judged and ends with 0.";
 
 /// Arguments of `transfer`.
 #[derive(Debug, Args)]
@@ -63,11 +64,12 @@ pub struct TransferArguments {
     /// What to train on, and at which lengths.
     #[command(flatten)]
     pub data: DataArguments,
-    /// The scale symbol that grows and its values: `n=64..1024` doubles, `n=64,96,128` lists.
+    /// The scale symbol that grows and its values: `n=64..1024` doubles, `n=64,96,128` lists. If not given: what the spec's own experiment says,
+    /// else its first symbol from 64 to 1024.
     #[arg(long, value_name = "SYMBOL=VALUES")]
     pub over: Option<String>,
     /// What is varied, in powers of two: lr, init, output, attention, decay or batch, as in `lr=2^-12..2^-3` or `lr=2^-12..2^-3/2` for two
-    /// values per octave; again for several, each by itself. The learning rate if not given.
+    /// values per octave; again for several, each by itself. If not given: the learning rate, ten octaves that suit the optimizer.
     #[arg(long, value_name = "KNOB=RANGE")]
     pub sweep: Vec<SweepChoice>,
     /// What every run does.
@@ -77,19 +79,19 @@ pub struct TransferArguments {
     #[arg(long, default_value = "3", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
     /// How many times to halve the distance of the points around an optimum; 0 keeps to the grid.
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(0..=4))]
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(0..=i64::from(Search::MOST)))]
     pub refine: u32,
     /// By how many steps a grid may grow at an end where its optimum lies.
     #[arg(long, default_value = "6", value_parser = clap::value_parser!(u16).range(0..=30))]
     pub reach: u16,
     /// The drift per doubling, in octaves, that counts as none.
-    #[arg(long, value_name = "OCTAVES", default_value = "0.25", value_parser = rate)]
+    #[arg(long, value_name = "OCTAVES", default_value = "0.25", value_parser = rate, allow_negative_numbers = true)]
     pub margin: f64,
     /// The share by which the loss may rise without being called a cost.
-    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = rate)]
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = rate, allow_negative_numbers = true)]
     pub tolerance: f64,
     /// The most memory for all runs together, in GB; 4 if not given, or half of the machine's where that is less.
-    #[arg(long, value_name = "GB", value_parser = rate)]
+    #[arg(long, value_name = "GB", value_parser = rate, allow_negative_numbers = true)]
     pub memory: Option<f64>,
     /// Runs side by side; all cores if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -100,10 +102,10 @@ pub struct TransferArguments {
     /// Keep every finished run in this file, one line of JSON each.
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
-    /// Go on with a store: what is there is not run again.
+    /// Go on with the `--store`: what is there is not run again.
     #[arg(long, requires = "store")]
     pub resume: bool,
-    /// Do one share of the runs, as in `3/16`; `mupc transfer merge` joins the stores.
+    /// Do one share of the runs, as in `3/16`, into a `--store` of its own; `mupc transfer merge` joins the stores.
     #[arg(long, value_name = "NUMBER/OF", value_parser = share, requires = "store")]
     pub shard: Option<Share>,
     /// How to write it.
@@ -143,7 +145,7 @@ pub struct CourseArguments {
     /// How the learning rate goes during a run.
     #[arg(long, value_enum, default_value = "constant")]
     pub schedule: ScheduleChoice,
-    /// The learning rate where another hyperparameter is varied: `0.01` or `2^-7`.
+    /// The learning rate where another hyperparameter is varied: `0.01` or `2^-7`; the middle of those that suit the optimizer if not given.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub lr: Option<f64>,
     /// A factor on all initial standard deviations.
@@ -161,7 +163,7 @@ pub struct CourseArguments {
     /// Momentum of SGD; none if not given.
     #[arg(long, value_name = "SHARE", value_parser = rate)]
     pub momentum: Option<f64>,
-    /// The largest norm of all gradients together.
+    /// The largest norm of all gradients together; none if not given.
     #[arg(long, value_name = "NORM", value_parser = rate)]
     pub clip: Option<f64>,
     /// Also run what has no hope to its end: a run is ended (and counts as diverged) if its loss is twice that at the start after a quarter
@@ -264,8 +266,13 @@ impl FromStr for SweepChoice {
 fn share(text: &str) -> Result<Share, String> {
     let numbers =
         text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-    let share = numbers.filter(|(number, of): &(usize, usize)| (1..=*of).contains(number));
-    share.map(|(number, of)| Share { number, of }).ok_or(format!("`{text}` is not a share such as 3/16"))
+    match numbers {
+        Some((number, of)) if (1..=of).contains(&number) => Ok(Share { number, of }),
+        Some((_, of)) if of > 0 => {
+            Err(format!("there is no share `{text}`: the first of {of} is `1/{of}`, the last `{of}/{of}`"))
+        }
+        _ => Err(format!("`{text}` is not a share such as 3/16")),
+    }
 }
 
 impl TransferArguments {
@@ -312,6 +319,12 @@ impl TransferArguments {
                 let sweeps = if self.sweep.is_empty() { vec![default] } else { self.sweep.clone() };
                 arms.extend(sweeps.into_iter().map(|sweep| self.arm(&question, sweep)));
             }
+        }
+        if self.course.lr.is_some() && arms.iter().all(|arm| arm.knob == Knob::Lr) {
+            return Err(Failure::Other(
+                "--lr: the learning rate is what is varied".to_string(),
+                Some("give its values, as in `--sweep lr=2^-12..2^-3`, or vary something else".to_string()),
+            ));
         }
         let name = |arm: &Arm| (arm.question.scheme.to_string(), arm.question.plan.to_string(), arm.knob);
         for (at, arm) in arms.iter().enumerate() {

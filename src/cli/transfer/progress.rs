@@ -2,7 +2,8 @@
 
 use super::store::Writer;
 use crate::cli::progress::Meter;
-use crate::transfer::runs::{Run, Watch};
+use crate::transfer::runs::{Keeper, Run};
+use crate::watch::Watch;
 
 /// A bar whose length is the work of the round at hand: the time left is an estimate from its start.
 pub struct Progress {
@@ -28,23 +29,32 @@ impl Watch for Progress {
         self.meter.seconds()
     }
 
-    fn round(&self, number: usize, work: u64) {
-        let names = ["grid", "optima"];
-        self.meter.bar.set_prefix(names[number.min(1)]);
-        self.meter.bar.set_length(work);
-        self.meter.bar.reset();
+    fn expects(&self, work: usize) {
+        self.meter.expects(work);
     }
 
-    fn finished(&self, run: &Run, work: u64) {
-        self.meter.bar.inc(work);
-        self.meter.bar.set_message(format!("{} {} {}", run.parameterization, run.optimizer, run.value));
-        // What cannot be kept is not worth the time.
-        if self.store.as_ref().is_some_and(|store| store.append(run).is_err()) {
-            self.meter.stop();
-        }
+    fn finished(&self, work: usize) {
+        self.meter.finished(work);
     }
 
     fn stopped(&self) -> bool {
         self.meter.stopped()
+    }
+}
+
+impl Keeper for Progress {
+    fn round(&self, number: usize) {
+        let names = ["grid", "optima"];
+        self.meter.bar.set_prefix(names[number.min(1)]);
+        self.meter.bar.set_length(0);
+        self.meter.bar.reset();
+    }
+
+    fn keep(&self, run: &Run) {
+        self.meter.tells(&format!("{} {} {}", run.parameterization, run.optimizer, run.value));
+        // What cannot be kept is not worth the time.
+        if self.store.as_ref().is_some_and(|store| store.append(run).is_err()) {
+            self.meter.stop();
+        }
     }
 }

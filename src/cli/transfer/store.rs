@@ -1,7 +1,7 @@
 //! Stores of runs as files.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -91,7 +91,7 @@ impl Claimed {
     /// If another process writes to it.
     pub fn new(path: &Path) -> Result<Claimed, Failure> {
         let file = OpenOptions::new().read(true).create(true).append(true).open(path);
-        let file = file.map_err(|error| cannot_write(path, &error))?;
+        let file = file.map_err(|error| files::cannot_write(path, &error))?;
         let notice = match FileExt::try_lock(&file) {
             Ok(()) => String::new(),
             Err(TryLockError::WouldBlock) => return Err(taken(path)),
@@ -130,13 +130,9 @@ impl Claimed {
             }
             self.file.sync_all()
         };
-        prepare().map_err(|error| cannot_write(&self.path, &error))?;
+        prepare().map_err(|error| files::cannot_write(&self.path, &error))?;
         Ok(Writer { path: self.path, file: Mutex::new(self.file), failure: Mutex::new(None) })
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("cannot write {}: {error}", path.display()))
 }
 
 fn taken(path: &Path) -> Failure {

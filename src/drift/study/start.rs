@@ -24,7 +24,7 @@ impl Study<'_> {
         let mut curves: [Vec<Point>; 3] = Default::default();
         for sized in case.case.sized.iter().filter(|_| !self.watch.stopped()) {
             let found = self.draws(sized, &input)?;
-            self.watch.finished();
+            self.watch.finished(1);
             let at = sized.value as f64;
             let law = self.common.hidden.and_then(|hidden| Law::of(graph, &sized.values, hidden));
             let told =

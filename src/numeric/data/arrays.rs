@@ -169,7 +169,9 @@ impl Arrays {
             data.classes.as_ref().and(last.classes()).map(|classes| classes as i64)
         };
         match (data, shapes) {
-            ([input, target], [[_], []]) if self.0.table && !input.target && target.target => {
+            ([input, target], [[_], []])
+                if self.0.table && self.columns() > 1 && !input.target && target.target =>
+            {
                 let axes = vec![Some(self.columns() as i64 - 1)];
                 vec![Sizes { axes, classes: None }, Sizes { axes: Vec::new(), classes: classes(target) }]
             }
@@ -249,7 +251,8 @@ fn by_place(arrays: &Arrays, wanted: &[Wanted]) -> Result<Vec<Vec<(usize, usize)
         first,
         match own.table {
             true => format!(
-                "{name} has {has} columns where inputs and targets take {needed}, and none has a name of the spec (as in `{}.0`)",
+                "{name} has {has} column{} where inputs and targets take {needed}, and none has a name of the spec (as in `{}.0`)",
+                if has == 1 { "" } else { "s" },
                 first.name
             ),
             false => {

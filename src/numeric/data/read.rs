@@ -59,6 +59,9 @@ pub fn table(file: &str, bytes: &[u8]) -> Result<Arrays, ReadError> {
     let rows: Result<Vec<csv::StringRecord>, csv::Error> = reader.records().collect();
     let rows = rows.map_err(|error| wrong(ragged(&error).unwrap_or_else(|| error.to_string())))?;
     let Some(first) = rows.first() else { return Err(wrong("it is empty".to_string())) };
+    if let Some(other) = [";", "\t"].into_iter().find(|own| first.len() == 1 && first[0].contains(own)) {
+        return Err(wrong(format!("its columns stand between {other:?}; put commas between them")));
+    }
     let header = first.iter().all(|cell| cell.parse::<f64>().is_err());
     if header && rows.len() == 1 {
         return Err(wrong("it has a header and no examples".to_string()));
