@@ -69,10 +69,17 @@ impl<'a> Comparison<'a, '_> {
                 "explosion: the logits grow from the start, until the loss is saturated".to_string(),
             );
         }
-        let beside = self.beside_kinks(measured)?;
-        (measured.judge(&beside).verdict != Verdict::Above).then(|| {
-            let (kinks, all) = (in_words(predicted), in_words(&beside));
-            format!("between {kinks} of entries that cross a kink and {all} of all entries: neither rules at this rate")
+        let mixed = |beside: Option<Predicted>, own: &str, other: &str| {
+            let beside = beside.filter(|beside| measured.judge(beside).verdict != Verdict::Above)?;
+            let (predicted, beside) = (in_words(predicted), in_words(&beside));
+            Some(format!("between {predicted} {own} and {beside} {other}: neither rules at this rate"))
+        };
+        mixed(self.beside_kinks(measured), "of entries that cross a kink", "of all entries").or_else(|| {
+            mixed(
+                self.beside_propagation(measured),
+                "of what its input does",
+                "of its update, later in the rate",
+            )
         })
     }
 
@@ -138,6 +145,14 @@ impl<'a> Comparison<'a, '_> {
     fn beside_kinks(&self, measured: Measurement) -> Option<Predicted> {
         let size = self.excuses().without_kinks(self.subject(measured)?, measured.step)?;
         Some(self.predicted(size))
+    }
+
+    /// The power of the update in a change: with small steps what has the lower power of the rate wins in the limit; at a rate that is no limit
+    /// the other, which may grow faster with the width, adds to it.
+    fn beside_propagation(&self, measured: Measurement) -> Option<Predicted> {
+        let moment = self.realized.steps.get(measured.step.checked_sub(1)?)?;
+        let update = moment.update.get(measured.order).filter(|size| !size.is_zero())?;
+        (measured.quantity == Quantity::Change).then(|| self.predicted(update))
     }
 
     fn excuses(&self) -> &Excuses<'a, 'a> {
