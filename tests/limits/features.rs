@@ -118,7 +118,7 @@ fn networks_of_two_layers_are_known_by_their_operations() {
     let found = layers(GELU).unwrap();
     assert_eq!((found.func, found.inputs, found.outputs, found.factor), (Some(Func::Gelu), 2, 1, 1.0));
     assert_eq!((found.biases, found.data), (Biases { hidden: false, output: true }, [1, 0]));
-    let names = LINEAR.replace("\nh =", "\nreadout =").replace("(h, 2) as second", "(readout, 2) as first_bias");
+    let names = LINEAR.replace("\nh =", "\nbias =").replace("(h, 2) as second", "(bias, 2) as hidden");
     assert!(names != LINEAR && layers(&names).is_ok());
 }
 
