@@ -37,6 +37,18 @@ const CONVOLUTION: &str = "scale n = 64 input x[32, 32, 3] target y[1]
     h = relu(conv2d(x, n, 3)) h = relu(conv2d(h, n, 3))
     f = affine(global_pool2d(h), 1) loss mse(f, y)";
 
+/// Means over 8 x 256 draws: the largest of windows, flattened.
+const LARGEST: &str = "scale n = 64 input x[8, 8, 1] target y[1]
+    h = relu(conv2d(max_pool2d(conv2d(x, n, 3), 2), n, 3)) r[(a b c)] = h[a, b, c]
+    f = affine(r, 1) loss mse(f, y)";
+
+/// Means over 8 x 256 draws: the softmax of random scores, a mean over tokens behind it.
+const ATTENTION: &str = "scale h = 16, d = 16 input x[8, 16] target y[1]
+    q[t, a:h, c:d] = (affine(x, h*d) as query)[t, (a c)] k[t, a:h, c:d] = (affine(x, h*d) as key)[t, (a c)]
+    v[t, a:h, c:d] = (affine(x, h*d) as value)[t, (a c)]
+    s[a, t, u] = q[t, a, c] * k[u, a, c] / d^(1/2) p[a, t, u] = softmax(s, over u) z[t, (a c)] = p[a, t, u] * v[u, a, c]
+    m[i] = mean(relu(affine(z, h*d))[t, i], over t) f = affine(m, 1) loss mse(f, y)";
+
 fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
     group.sample_size(10);
@@ -45,6 +57,8 @@ fn kernels(criterion: &mut Criterion) {
         ("relu, depth 21, 1000 points of 784", perceptron(19, "relu"), points(1000, 784)),
         ("tanh, depth 3, 500 points of 784", perceptron(1, "tanh"), points(500, 784)),
         ("two convolutions, 2 images of 32 x 32", CONVOLUTION.to_string(), points(2, 3072)),
+        ("max pooling, 8 images of 8 x 8", LARGEST.to_string(), points(8, 64)),
+        ("random attention, 8 points of 8 tokens", ATTENTION.to_string(), points(8, 128)),
     ];
     for (name, spec, points) in cases {
         let limit = limit(&spec);

@@ -10,7 +10,7 @@
 //! | `plan` | which pairs of nodes are needed, and the rule of each |
 //! | `cells` | which pairs of positions of two nodes are kept |
 //! | [`dual`], [`series`], [`quadrature`], [`angle`] | what nonlinearities make of covariances: closed forms, Hermite series, integrals |
-//! | [`formula`], `sampling`, [`lattice`] | what functions of several Gaussians make of them, by quasi-Monte Carlo |
+//! | [`formula`], `attention`, `sampling`, [`lattice`] | what functions of several Gaussians and the softmax of random scores make of them, by quasi-Monte Carlo |
 //! | `prepare`, [`statistics`] | single points: variances, deviations, attention patterns |
 //! | `evaluate`, [`gram`] | tiles of pairs of points, in parallel, bit-identical for any number of threads |
 //! | [`spectrum`], [`regression`], [`dynamics`], [`study`] | what follows from a kernel: predictions, time, modes |
@@ -19,6 +19,7 @@
 //! Architecture invariant: like `numeric`, this room never sees a prediction of exponents; it imports neither `size` nor `parameterization`.
 
 pub mod angle;
+mod attention;
 mod build;
 mod cells;
 pub mod dual;
@@ -157,13 +158,16 @@ impl Limit {
     /// Where expectations have no closed form and are means over draws, in the order of the graph.
     pub fn sampled(&self) -> BTreeSet<NodeId> {
         let own = self.reached.iter().map(|place| &self.nodes[*place]);
-        own.filter(|node| matches!(node.kind, Kind::Sampled(_))).map(|node| node.origin).collect()
+        own.filter(|node| matches!(node.kind, Kind::Sampled(_) | Kind::Attended(_)))
+            .map(|node| node.origin)
+            .collect()
     }
 
     /// The most Gaussians, at x and x' together, of such an expectation; zero where there is none.
     fn dimensions(&self) -> usize {
         let own = self.reached.iter().map(|place| match &self.nodes[*place].kind {
             Kind::Sampled(own) => 2 * own.most(),
+            Kind::Attended(own) => 2 * own.rows.most(),
             _ => 0,
         });
         own.max().unwrap_or(0)

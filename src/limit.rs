@@ -6,6 +6,7 @@
 //! | [`block`] | which layer a spec is made of |
 //! | [`phase`] | the diagram over weight and bias variance: ordered, chaotic, and the edge between them |
 //! | [`trainable`] | deep networks of that layer, trained on the digits: which of them learn |
+//! | [`layers`] | whether a spec is a network of two layers, and which |
 //! | [`linear`] | the muP limit of a network with one linear hidden layer, as an exact recursion |
 //! | [`particles`] | the mean-field limit of a network with one hidden layer, by quasi-Monte Carlo particles |
 //! | [`finite`] | the networks of finite width that these are the limits of, and how fast they get there |
@@ -17,6 +18,7 @@
 pub mod block;
 pub mod embedding;
 pub mod finite;
+pub mod layers;
 pub mod linear;
 pub mod maps;
 pub mod particles;

@@ -6,6 +6,8 @@ mod interrupt;
 #[path = "common/page.rs"]
 mod page;
 
+#[path = "kernels/attention.rs"]
+mod attention;
 #[path = "kernels/cli.rs"]
 mod cli;
 #[path = "kernels/duals.rs"]

@@ -4,6 +4,7 @@ mod arguments;
 
 pub use arguments::{LimitArguments, span};
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments, MeanFieldArguments};
@@ -11,15 +12,18 @@ use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output::{command, threads};
+use super::phase::shown_where;
 use super::progress::Meter;
+use crate::graph::Func;
 use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
+use crate::limit::layers::{Biases, TwoLayers, recognise};
 use crate::limit::problem::Problem;
 use crate::limit::record::{Embedded, Followed, Side};
 use crate::limit::words::Corpus;
 use crate::limit::{linear, particles};
 use crate::network::{Network, compile};
-use crate::numeric::data::Text;
+use crate::numeric::data::{Column, Source, Text, bind};
 use crate::parameterization::Named;
 use crate::report::{limit_html, limit_text};
 use crate::watch::Watch;
@@ -62,7 +66,7 @@ fn beside(
     common: &Common,
     examples: &Examples,
     problem: &Problem,
-    course: &finite::Course,
+    (course, given): (&finite::Course, Option<&Given>),
     mut record: Followed,
 ) -> Result<Followed, Failure> {
     let diverged = record.outputs.iter().flatten().any(|own| !own.is_finite() || own.abs() > 1e6);
@@ -78,8 +82,11 @@ fn beside(
     if !examples.alone {
         let bar =
             Meter::counting("networks", course.widths.len() * course.seeds as usize, common.output.quiet);
-        record.finite =
-            Some(course.compare(problem, &record.outputs, &bar).map_err(|error| not_run(&error))?);
+        let found = match given {
+            Some(given) => course.compare_with(&given.network, problem, &record.outputs, &bar),
+            None => course.compare(problem, &record.outputs, &bar),
+        };
+        record.finite = Some(found.map_err(|error| not_run(&error))?);
         bar.end();
         record.finite = record.finite.filter(|own| !own.points.is_empty());
         record.complete &= !bar.stopped();
@@ -108,31 +115,105 @@ fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) 
     }
 }
 
+/// A spec of two layers.
+struct Given {
+    network: Network,
+    layers: TwoLayers,
+}
+
+/// Reads the spec that was named, whose hidden layer must be linear or not.
+fn given(spec: Option<&PathBuf>, linear: bool) -> Result<Option<Given>, Failure> {
+    let Some(path) = spec else { return Ok(None) };
+    let network = Spec::read(path, &[])?.compile(&[])?;
+    let layers = recognise(&network.graph)
+        .map_err(|error| shown_where(&network, error.to_string(), error.help.clone(), error.span))?;
+    match (layers.func, linear) {
+        (Some(func), true) => Err(Failure::Other(
+            format!(
+                "the hidden layer of this spec applies {}: its limit is no recursion of moments",
+                func.name()
+            ),
+            Some(format!("follow it by particles, as in `mupc limit mean-field {}`", path.display())),
+        )),
+        (None, false) => Err(Failure::Other(
+            "the hidden layer of this spec is linear".to_string(),
+            Some(format!("its limit is known exactly, as in `mupc limit linear {}`", path.display())),
+        )),
+        _ => Ok(Some(Given { network, layers })),
+    }
+}
+
+/// The examples that were given, or for a spec eight of a random teacher, or the usual ones.
+fn examples(examples: &Examples, given: Option<&Given>, usual: Problem) -> Result<Problem, Failure> {
+    let Some(Given { network, layers }) = given else { return examples.problem(|| Ok(usual.clone())) };
+    let teacher = || {
+        let graph = &network.graph;
+        let values: Vec<_> = graph.scales.iter().map(|scale| scale.base).collect();
+        let bound = bind(&Source::Synthetic { seed: 1 }, graph, &values);
+        let columns = bound.map(|bound| bound.batch(&[0, 1, 2, 3, 4, 5, 6, 7])).unwrap_or_default();
+        let numbers = |at: usize, length: usize| match columns.get(at) {
+            Some(Column::Real(own)) => {
+                own.chunks(length).map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let (x, y) = (numbers(layers.data[0], layers.inputs), numbers(layers.data[1], layers.outputs));
+        Problem::new(&x.into_iter().zip(y).collect::<Vec<_>>())
+    };
+    let problem = examples.problem(teacher)?;
+    match (problem.inputs, problem.outputs) == (layers.inputs, layers.outputs) {
+        true => Ok(problem),
+        false => Err(Failure::new(format!(
+            "the examples have {} inputs and {} targets, the spec {} and {}",
+            problem.inputs, problem.outputs, layers.inputs, layers.outputs
+        ))),
+    }
+}
+
+/// The network as a formula.
+fn formula(name: Option<&str>, layers: &str) -> String {
+    name.map_or_else(|| layers.to_string(), |name| format!("{name}: {layers}"))
+}
+
 fn run_linear(args: &LinearArguments) -> Result<Answer, Failure> {
     let started = Instant::now();
-    let problem = args.examples.problem(|| Problem::new(&[(vec![1.0], vec![1.0])]))?;
+    let given = given(args.spec.as_ref(), true)?;
+    let one = Problem::new(&[(vec![1.0], vec![1.0])]).unwrap_or_default();
+    let problem = examples(&args.examples, given.as_ref(), one)?;
     let course = args.examples.course(None)?;
     threads(args.common.threads)?;
-    let outputs = linear::limit(&problem, course.rate, course.steps);
-    let size = problem.inputs + problem.outputs;
+    let biases = given.as_ref().map_or(Biases::default(), |own| own.layers.biases);
+    let outputs = linear::limit(&problem, biases, course.rate, course.steps);
+    let size = problem.inputs + problem.outputs + usize::from(biases.hidden);
+    let layers = match (biases.hidden, biases.output) {
+        (false, false) => "f(x) = V' U x: one linear hidden layer",
+        (true, false) => "f(x) = V' (U x + b): one linear hidden layer with biases",
+        (false, true) => "f(x) = V' U x + c: one linear hidden layer and a bias of the output",
+        (true, true) => "f(x) = V' (U x + b) + c: one linear hidden layer with biases, and one of the output",
+    };
     let found = record(
         "linear",
-        "f(x) = V' U x: one linear hidden layer".to_string(),
+        formula(given.as_ref().map(|own| &own.network.graph.name[..]), layers),
         format!("exact recursion of {size} x {size} second moments of one neuron"),
         outputs,
     );
-    let mut found = beside(&args.common, &args.examples, &problem, &course, found)?;
+    let mut found = beside(&args.common, &args.examples, &problem, (&course, given.as_ref()), found)?;
     found.seconds = started.elapsed().as_secs_f64();
     followed(&args.common, &found)
 }
 
 fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     let started = Instant::now();
-    let problem = args.examples.problem(|| Ok(Problem::circle(8)))?;
-    let course = args.examples.course(Some(args.activation))?;
+    let given = given(args.spec.as_ref(), false)?;
+    let problem = examples(&args.examples, given.as_ref(), Problem::circle(8))?;
+    let own = given.as_ref().and_then(|own| own.layers.func);
+    let func = own.or(args.activation).unwrap_or(Func::Tanh);
+    let biases = given.as_ref().map_or(Biases { hidden: true, output: false }, |own| own.layers.biases);
+    let course = args.examples.course(Some(func))?;
     threads(args.common.threads)?;
     let particles = particles::Course {
-        func: args.activation,
+        func,
+        biases,
         rate: course.rate,
         steps: course.steps,
         power: u32::from(args.particles),
@@ -143,9 +224,12 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     bar.end();
     let limit = limit.ok_or_else(|| nothing_done("two lattices were followed"))?;
     let error = finite::distance(&limit.errors, &vec![vec![0.0; problem.y().len()]; course.steps + 1]);
+    let inner = if biases.hidden { "w x + b" } else { "w x" };
+    let shift = if biases.output { " + c" } else { "" };
+    let layers = format!("f(x) = (1/n) sum a {}({inner}){shift}: one hidden layer", func.name());
     let mut found = record(
         "mean-field",
-        format!("f(x) = (1/n) sum a {}(w x + b): one hidden layer", args.activation.name()),
+        formula(given.as_ref().map(|own| &own.network.graph.name[..]), &layers),
         format!(
             "quasi-Monte Carlo: {} shifts of a lattice of {} particles",
             limit.shifts,
@@ -155,7 +239,7 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     );
     found.error = error;
     found.complete = !bar.stopped();
-    let mut found = beside(&args.common, &args.examples, &problem, &course, found)?;
+    let mut found = beside(&args.common, &args.examples, &problem, (&course, given.as_ref()), found)?;
     found.seconds = started.elapsed().as_secs_f64();
     followed(&args.common, &found)
 }

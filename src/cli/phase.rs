@@ -20,6 +20,7 @@ use crate::limit::record::Diagram;
 use crate::limit::trainable::NotTrained;
 use crate::network::Network;
 use crate::report::{phase_svg, phase_text};
+use crate::source::Span;
 use crate::watch::Watch;
 
 /// Draws the phase diagram of a spec's layer, and trains deep networks of it all over the diagram; it holds if these learn where signals get through.
@@ -95,8 +96,13 @@ fn layer(args: &PhaseArguments, network: &Network) -> Result<Func, Failure> {
 }
 
 fn refused(network: &Network, error: &NoBlock) -> Failure {
-    let mut item = Diagnostic::new(Stage::Analysis, error.to_string()).help(error.help.clone());
-    if let Some(span) = error.span {
+    shown_where(network, error.to_string(), error.help.clone(), error.span)
+}
+
+/// Why a spec has not the structure that is needed, with the place.
+pub fn shown_where(network: &Network, reason: String, help: String, span: Option<Span>) -> Failure {
+    let mut item = Diagnostic::new(Stage::Analysis, reason).help(help);
+    if let Some(span) = span {
         item = item.at(span, "here");
     }
     Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })

@@ -1,5 +1,6 @@
 //! From a graph to the nodes of its limit: repetitions unrolled, every operation a node or a view of another's positions.
 
+mod attention;
 mod contract;
 mod factors;
 mod moving;
@@ -209,10 +210,21 @@ impl Building<'_> {
     fn push(&mut self, kind: Kind, size: usize) -> Place {
         let gaussian = |place: &Place| self.nodes[*place].gaussian;
         let rough = |place: &Place| self.nodes[*place].rough;
+        let headed = |place: &Place| self.nodes[*place].headed;
+        let own_headed = match &kind {
+            Kind::Attended(_) => true,
+            Kind::Sum(terms) => terms.iter().any(|term| headed(&term.node)),
+            Kind::Normalized { argument, .. } | Kind::Mixed { argument, .. } | Kind::Stopped(argument) => {
+                headed(argument)
+            }
+            Kind::Product(left, right) => headed(left) || headed(right),
+            _ => false,
+        };
         let (own_gaussian, own_rough) = match &kind {
-            Kind::Contraction(_) | Kind::Table { .. } => (true, false),
+            Kind::Contraction(_) | Kind::Table { .. } | Kind::Scores(..) => (true, false),
+            Kind::Attended(_) => (false, true),
             Kind::Vector(weight) => (weight.constant.is_none_or(|value| value == 0.0), false),
-            Kind::Fixed(_) | Kind::Map { .. } | Kind::Sampled(_) => (false, false),
+            Kind::Fixed(_) | Kind::Map { .. } | Kind::Sampled(_) | Kind::Pattern(_) => (false, false),
             Kind::Sum(terms) => {
                 let mut places = terms.iter().map(|term| &term.node);
                 (places.clone().all(gaussian), places.any(rough))
@@ -229,7 +241,14 @@ impl Building<'_> {
                 (scaled(left, right) || scaled(right, left), true)
             }
         };
-        let node = Node { kind, size, origin: self.at, gaussian: own_gaussian, rough: own_rough };
+        let node = Node {
+            kind,
+            size,
+            origin: self.at,
+            gaussian: own_gaussian,
+            rough: own_rough,
+            headed: own_headed,
+        };
         let leaves = leaves_of(&node, &self.leaves);
         self.leaves.push(leaves);
         self.nodes.push(node);

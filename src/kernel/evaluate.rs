@@ -1,5 +1,6 @@
 //! A tile of a kernel: all pairs of some points with others, pair of nodes by pair of nodes.
 
+mod attended;
 mod contraction;
 mod dual;
 mod sampled;
@@ -172,6 +173,7 @@ impl<'a> Run<'a> {
             Rule::Vector => self.vector(step.pair.0, out),
             Rule::Table => self.rows_of_table(step.pair, out),
             Rule::Sampled { .. } => self.sampled(step.pair, out),
+            Rule::Attended { values, .. } => self.attended(step.pair, *values, out),
             Rule::Dual { pair, gain } => self.dual(step.pair, *pair, *gain, out),
             Rule::Stein { side, pair } => self.stein(*side, step.pair, *pair, out),
             Rule::Mean { side } => {

@@ -18,6 +18,8 @@ use crate::watch::Watch;
 
 /// Rows and columns of a tile of a network without positions.
 const SIDE: usize = 64;
+/// A lattice has so many dimensions: of more, some would be alike. What lies beyond is drawn without one.
+const LATTICE: usize = 64;
 /// Numbers that one tile may hold.
 const ROOM: usize = 1 << 22;
 
@@ -63,10 +65,10 @@ impl Limit {
         if dimensions == 0 {
             return once(&Arc::default());
         }
-        let lattice = Lattice::new(self.draws.power, dimensions);
+        let lattice = Lattice::new(self.draws.power, dimensions.min(LATTICE));
         let mut found: Vec<Gram> = Vec::new();
         for shift in 0..self.draws.shifts {
-            let own = once(&Arc::new(Normals::new(&lattice, shift)));
+            let own = once(&Arc::new(Normals::new(&lattice, shift, dimensions)));
             if watch.stopped() {
                 break;
             }

@@ -40,6 +40,8 @@ pub struct Node {
     pub gaussian: bool,
     /// Whether its tangent differs from channel to channel, so that only sums over channels have a limit: products.
     pub rough: bool,
+    /// Whether channels of one head depend on each other, so that only sums over all heads have a limit.
+    pub headed: bool,
 }
 
 /// The kinds of nodes.
@@ -87,6 +89,12 @@ pub enum Kind {
     Sampled(Arc<Sampled>),
     /// Two independent factors, channel by channel.
     Product(Place, Place),
+    /// The root of the number of channels times the mean of their products, of independent factors: Gaussian by the central limit theorem.
+    Scores(Place, Place),
+    /// Random scores that are masked, or their softmax.
+    Pattern(Arc<Pattern>),
+    /// Positions mixed by the softmax of random scores, in another way by every head.
+    Attended(Arc<Attended>),
     /// The value without its tangent.
     Stopped(Place),
 }
@@ -117,6 +125,30 @@ impl Sampled {
     pub fn nodes(&self) -> BTreeSet<Place> {
         self.entries.iter().flat_map(|(_, leaves)| leaves.iter().map(|leaf| leaf.0)).collect()
     }
+}
+
+/// Random scores on their way to the values that they mix.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// The scores, which are Gaussian.
+    pub scores: Place,
+    /// The row that every position belongs to; none where it is masked.
+    pub row: Vec<Option<u32>>,
+    /// Whether it is the softmax of every row; else the scores themselves.
+    pub softmax: bool,
+}
+
+/// Attention with random scores (Hron et al. 2020, "Infinite attention: NNGP and NTK for deep attention networks", arXiv 2006.10540).
+#[derive(Clone, Debug)]
+pub struct Attended {
+    /// The scores.
+    pub scores: Place,
+    /// What is mixed.
+    pub values: Place,
+    /// The scores of the row of every position, as functions of several Gaussians have theirs; the formulas have no steps.
+    pub rows: Sampled,
+    /// The positions of the values that these scores weigh.
+    pub mixed: Vec<Vec<u32>>,
 }
 
 /// What does not depend on weights.
@@ -193,7 +225,10 @@ impl Node {
             | Kind::Table { .. }
             | Kind::Map { .. }
             | Kind::Sampled(_)
-            | Kind::Product(..) => false,
+            | Kind::Product(..)
+            | Kind::Scores(..)
+            | Kind::Pattern(_)
+            | Kind::Attended(_) => false,
             Kind::Fixed(_) => true,
         }
     }

@@ -64,6 +64,8 @@ pub(super) enum Rule {
     Outer { left: Pair, right: Pair },
     /// Sums of products of two pairs.
     Product { factors: Vec<(Pair, Pair)> },
+    /// Two mixtures by the softmax of random scores: means over draws of the scores.
+    Attended { scores: Pair, values: Pair },
 }
 
 /// What is read of a pair.
@@ -146,7 +148,11 @@ pub(super) fn leaves_of(node: &Node, before: &[BTreeSet<usize>]) -> BTreeSet<usi
         | Kind::Stopped(argument) => before[*argument].clone(),
         Kind::Sum(terms) => terms.iter().flat_map(|term| before[term.node].iter().copied()).collect(),
         Kind::Sampled(own) => own.nodes().iter().flat_map(|place| before[*place].iter().copied()).collect(),
-        Kind::Product(left, right) => before[*left].union(&before[*right]).copied().collect(),
+        Kind::Product(left, right) | Kind::Scores(left, right) => {
+            before[*left].union(&before[*right]).copied().collect()
+        }
+        Kind::Pattern(own) => before[own.scores].clone(),
+        Kind::Attended(own) => before[own.scores].union(&before[own.values]).copied().collect(),
     }
 }
 
@@ -160,10 +166,13 @@ fn centred(nodes: &[Node]) -> Vec<bool> {
                 Kind::Normalized { argument, centred, .. } => *centred || found[*argument],
                 Kind::Mixed { argument, .. } | Kind::Stopped(argument) => found[*argument],
                 Kind::Product(left, right) => found[*left] || found[*right],
+                Kind::Attended(own) => found[own.values],
                 Kind::Fixed(_)
                 | Kind::Contraction(_)
                 | Kind::Vector(_)
                 | Kind::Table { .. }
+                | Kind::Scores(..)
+                | Kind::Pattern(_)
                 | Kind::Sampled(_) => false,
             };
         found.push(own);
@@ -261,6 +270,7 @@ pub(super) fn pairs(rule: &Rule) -> Vec<Pair> {
         | Rule::Stein { pair, .. } => vec![*pair],
         Rule::Outer { left, right } => vec![*left, *right],
         Rule::Sampled { pairs } => pairs.clone(),
+        Rule::Attended { scores, values } => vec![*scores, *values],
         Rule::Product { factors } => factors.iter().flat_map(|(one, other)| [*one, *other]).collect(),
     }
 }

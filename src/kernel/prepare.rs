@@ -45,6 +45,7 @@ pub(super) fn plan(
                 planner.demand((*left, *right), Demand::default());
             }
             Kind::Sampled(own) => demand_blocks(&mut planner, nodes, own),
+            Kind::Attended(own) => demand_blocks(&mut planner, nodes, &own.rows),
             _ => {}
         }
     }
@@ -88,7 +89,11 @@ fn operands(node: &Node) -> Vec<Place> {
             vec![term.node]
         }
         Kind::Fixed(Fixed::Product(left, right, _)) => vec![left.node, right.node],
-        Kind::Fixed(Fixed::Average { left, right, .. }) | Kind::Product(left, right) => vec![*left, *right],
+        Kind::Fixed(Fixed::Average { left, right, .. })
+        | Kind::Product(left, right)
+        | Kind::Scores(left, right) => vec![*left, *right],
+        Kind::Pattern(own) => vec![own.scores],
+        Kind::Attended(own) => vec![own.scores, own.values],
         Kind::Contraction(own) => vec![own.source.node],
         Kind::Map { argument, .. } | Kind::Normalized { argument, .. } | Kind::Stopped(argument) => {
             vec![*argument]
@@ -229,7 +234,13 @@ impl<'a> Preparing<'a> {
                 }
                 self.statistics.blocks.insert(place, blocks);
             }
+            Kind::Attended(own) => {
+                let blocks = self.blocks(&own.rows);
+                self.statistics.blocks.insert(place, blocks);
+            }
             Kind::Contraction(_)
+            | Kind::Scores(..)
+            | Kind::Pattern(_)
             | Kind::Vector(_)
             | Kind::Table { .. }
             | Kind::Sum(_)

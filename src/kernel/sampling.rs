@@ -4,6 +4,10 @@
 //! the pairs (u_i, v_j) on. All pairs use the same points; several shifts of the lattice, one after another, give the standard error of a kernel
 //! ([`super::gram`]). Results do not depend on threads.
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
 use super::formula::Formula;
 use super::lattice::Lattice;
 
@@ -19,11 +23,15 @@ pub(super) struct Normals {
 }
 
 impl Normals {
-    /// One shift of a lattice.
-    pub fn new(lattice: &Lattice, shift: u64) -> Normals {
-        let (points, dimensions) = (lattice.normal(shift), lattice.generator.len());
-        let value = |at: usize| points[at % lattice.count * dimensions + at / lattice.count];
-        Normals { count: lattice.count, values: (0..points.len()).map(value).collect() }
+    /// One shift of a lattice, and plain draws for the dimensions beyond it: either is unbiased, and so are both together.
+    pub fn new(lattice: &Lattice, shift: u64, dimensions: usize) -> Normals {
+        let (points, own) = (lattice.normal(shift), lattice.generator.len());
+        let value = |at: usize| points[at % lattice.count * own + at / lattice.count];
+        let mut stream = ChaCha8Rng::seed_from_u64(shift);
+        stream.set_stream(1);
+        let beyond = lattice.count * dimensions.saturating_sub(own);
+        let plain = (0..beyond).map(|_| StandardNormal.sample(&mut stream));
+        Normals { count: lattice.count, values: (0..points.len()).map(value).chain(plain).collect() }
     }
 
     fn dimension(&self, at: usize) -> &[f64] {
@@ -112,6 +120,21 @@ impl<'a> Sampler<'a> {
                 }
             }
         }
+    }
+
+    /// Draws Gaussians of one side without a function of them, given those before: (Gaussians) x (draws).
+    pub fn plain(&mut self, side: usize, (from, to): (usize, usize)) -> Vec<f64> {
+        self.factorize(from, to);
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || self.draw(side, from, to),
+        );
+        std::mem::take(&mut self.sides[side].leaves)
+    }
+
+    /// How many draws.
+    pub fn count(&self) -> usize {
+        self.normals.count
     }
 
     /// Draws the Gaussians at x, whose covariances come first.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::layers::{NotTwoLayers, TwoLayers, recognise};
 use super::problem::Problem;
 use super::record::{Judged, Slope};
 use crate::check::fit::fit;
@@ -31,6 +32,9 @@ pub enum NotRun {
     /// The spec of the limit does not compile.
     #[error("{0}")]
     Spec(Box<Diagnostics>),
+    /// The network has another structure than the limit.
+    #[error("{0}")]
+    Layers(#[from] NotTwoLayers),
     /// The network cannot be built.
     #[error("{0}")]
     Build(#[from] BuildError),
@@ -46,12 +50,14 @@ impl From<Diagnostics> for NotRun {
 struct Prepared {
     program: Arc<Program>,
     setting: Setting,
+    /// Places of the input and of the target.
+    data: [usize; 2],
 }
 
 /// Which networks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
-    /// The activation; none for a linear hidden layer without biases.
+    /// The activation; none for a linear hidden layer without biases. A network that is given has its own.
     pub func: Option<Func>,
     /// The rate of the limit.
     pub rate: f64,
@@ -78,17 +84,22 @@ impl Course {
     }
 
     /// The network at one width, ready to be started from any seed.
-    fn prepare(&self, network: &Network, problem: &Problem, width: i64) -> Result<Prepared, NotRun> {
+    fn prepare(
+        &self,
+        (network, layers): (&Network, &TwoLayers),
+        problem: &Problem,
+        width: i64,
+    ) -> Result<Prepared, NotRun> {
         let question = Question::new(Named::Mup, Optimizer::Sgd);
         let calculus = network.calculus_for(&question);
         let found = network.parameterize(question.clone())?;
-        // The language's mse is the mean over outputs of (f - y)^2: its gradient times half the outputs is that of |f - y|^2 / 2.
-        let rate = self.rate * problem.outputs as f64 / 2.0;
+        // The limit descends on |f - y|^2 / 2, the network on a multiple of |f - y|^2.
+        let rate = self.rate / (2.0 * layers.factor);
         let base = Base { learning_rate: rate, ..Base::default() };
         let values = [Rational::integer(width)];
         let setting = setting(&calculus, &found, &[Rational::ONE], &values, &base);
         let program = build(&network.graph, &values, problem.count(), &setting, Purpose::Training)?;
-        Ok(Prepared { program: Arc::new(program), setting })
+        Ok(Prepared { program: Arc::new(program), setting, data: layers.data })
     }
 
     /// The outputs of one network for all examples before every step and after the last: (steps + 1) x (examples * outputs). None if the watch stopped
@@ -100,10 +111,14 @@ impl Course {
         seed: u64,
         watch: &dyn Watch,
     ) -> Option<Vec<Vec<f64>>> {
-        let Prepared { program, setting } = prepared;
+        let Prepared { program, setting, data } = prepared;
         let mut trainer = Trainer::<f64>::new(Arc::clone(program), setting, Routine::default(), seed);
         let column = |numbers: &[f64]| Column::Real(numbers.iter().map(|own| *own as f32).collect());
-        trainer.machine.load(&[column(problem.x()), column(problem.y())]);
+        let mut columns = [column(problem.x()), column(problem.y())];
+        if data[0] > data[1] {
+            columns.reverse();
+        }
+        trainer.machine.load(&columns);
         let mut outputs = Vec::with_capacity(self.steps + 1);
         for step in 0..=self.steps {
             if watch.stopped() {
@@ -121,8 +136,7 @@ impl Course {
         Some(outputs)
     }
 
-    /// Distances of finite networks from a limit, in the root mean square over steps and examples, and how they fall with the width. Networks that were not
-    /// finished before the watch stopped are left out.
+    /// Distances of the limit's own finite networks from it, as [`Course::compare_with`] has them.
     ///
     /// # Errors
     /// If the networks cannot be run.
@@ -132,8 +146,23 @@ impl Course {
         limit: &[Vec<f64>],
         watch: &dyn Watch,
     ) -> Result<Judged, NotRun> {
-        let network = compile(&self.spec(problem))?;
-        let prepared = self.widths.iter().map(|width| self.prepare(&network, problem, *width));
+        self.compare_with(&compile(&self.spec(problem))?, problem, limit, watch)
+    }
+
+    /// Distances of finite networks from a limit, in the root mean square over steps and examples, and how they fall with the width. Networks that were not
+    /// finished before the watch stopped are left out.
+    ///
+    /// # Errors
+    /// If the networks cannot be run.
+    pub fn compare_with(
+        &self,
+        network: &Network,
+        problem: &Problem,
+        limit: &[Vec<f64>],
+        watch: &dyn Watch,
+    ) -> Result<Judged, NotRun> {
+        let layers = recognise(&network.graph)?;
+        let prepared = self.widths.iter().map(|width| self.prepare((network, &layers), problem, *width));
         let prepared: Vec<Prepared> = prepared.collect::<Result<_, _>>()?;
         let one = |(place, seed): (usize, u64)| {
             let outputs = self.train(&prepared[place], problem, seed, watch)?;

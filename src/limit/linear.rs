@@ -9,25 +9,38 @@
 //! ```
 //!
 //! What f needs is M = E[(u, v) (u, v)'], a matrix of (inputs + outputs)^2 numbers; it starts diagonal and goes to A M A' with
-//! A = 1 + eta (0 G'; G 0). So the limit is followed with a few scalars for any number of steps, and nothing is left out.
+//! A = 1 + eta (0 G'; G 0). So the limit is followed with a few scalars for any number of steps, and nothing is left out. A bias of every neuron is one
+//! more entry of u that starts at zero and reads the number 1; a bias of the output moves by the mean error.
 
+use super::layers::Biases;
 use super::problem::Problem;
 
 /// The state: second moments of one neuron.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
+    /// Of u: one per input, and one more with a bias.
     inputs: usize,
     outputs: usize,
+    biases: Biases,
     /// (inputs + outputs) x (inputs + outputs), symmetric; inputs first.
     matrix: Vec<f64>,
+    /// The bias of the output.
+    shift: Vec<f64>,
 }
 
 impl Moments {
     /// At initialization: all numbers of a neuron are independent.
-    pub fn new(inputs: usize, outputs: usize) -> Moments {
-        let mut matrix = identity(inputs + outputs);
-        (0..inputs).for_each(|at| matrix[at * (inputs + outputs + 1)] = 1.0 / inputs as f64);
-        Moments { inputs, outputs, matrix }
+    pub fn new(inputs: usize, outputs: usize, biases: Biases) -> Moments {
+        let all = inputs + usize::from(biases.hidden);
+        let mut matrix = identity(all + outputs);
+        (0..inputs).for_each(|at| matrix[at * (all + outputs + 1)] = 1.0 / inputs as f64);
+        (inputs..all).for_each(|at| matrix[at * (all + outputs + 1)] = 0.0);
+        Moments { inputs: all, outputs, biases, matrix, shift: vec![0.0; outputs] }
+    }
+
+    /// What a neuron reads of an input.
+    fn read<'a>(&self, x: &'a [f64]) -> impl Iterator<Item = f64> + use<'a> {
+        x.iter().copied().chain(self.biases.hidden.then_some(1.0))
     }
 
     fn size(&self) -> usize {
@@ -46,7 +59,10 @@ impl Moments {
 
     /// The output for one input.
     pub fn output(&self, x: &[f64]) -> Vec<f64> {
-        let one = |output| x.iter().enumerate().map(|(input, x)| self.map(output, input) * x).sum();
+        let one = |output: usize| {
+            let sum: f64 = self.read(x).enumerate().map(|(input, x)| self.map(output, input) * x).sum();
+            sum + self.shift[output]
+        };
         (0..self.outputs).map(one).collect()
     }
 
@@ -54,16 +70,22 @@ impl Moments {
     pub fn step(&mut self, problem: &Problem, rate: f64) {
         let (size, inputs) = (self.size(), self.inputs);
         let mut turn = identity(size);
+        let mut shift = self.shift.clone();
         for (x, y) in problem.examples() {
             let f = self.output(x);
             for (output, error) in y.iter().zip(&f).map(|(y, f)| y - f).enumerate() {
-                for (input, x) in x.iter().enumerate() {
-                    let change = rate * error * x / problem.count() as f64;
+                let share = rate * error / problem.count() as f64;
+                if self.biases.output {
+                    shift[output] += share;
+                }
+                for (input, x) in self.read(x).enumerate() {
+                    let change = share * x;
                     turn[(inputs + output) * size + input] += change;
                     turn[input * size + inputs + output] += change;
                 }
             }
         }
+        self.shift = shift;
         let half = product(&turn, &self.matrix, size);
         // The turn is symmetric, so that A M A' is the product with itself once more.
         self.matrix = product(&half, &turn, size);
@@ -82,8 +104,8 @@ fn product(left: &[f64], right: &[f64], size: usize) -> Vec<f64> {
 }
 
 /// The outputs for all examples before every step and after the last: (steps + 1) x (examples * outputs).
-pub fn limit(problem: &Problem, rate: f64, steps: usize) -> Vec<Vec<f64>> {
-    let mut moments = Moments::new(problem.inputs, problem.outputs);
+pub fn limit(problem: &Problem, biases: Biases, rate: f64, steps: usize) -> Vec<Vec<f64>> {
+    let mut moments = Moments::new(problem.inputs, problem.outputs, biases);
     let mut found = Vec::with_capacity(steps + 1);
     for step in 0..=steps {
         found.push(problem.examples().flat_map(|(x, _)| moments.output(x)).collect());

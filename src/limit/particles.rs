@@ -13,6 +13,7 @@
 
 use rayon::prelude::*;
 
+use super::layers::Biases;
 use super::problem::Problem;
 use crate::graph::Func;
 use crate::kernel::lattice::Lattice;
@@ -24,6 +25,8 @@ use crate::watch::Watch;
 pub struct Course {
     /// The activation.
     pub func: Func,
+    /// Which biases there are.
+    pub biases: Biases,
     /// eta.
     pub rate: f64,
     /// Steps of gradient descent.
@@ -49,15 +52,18 @@ pub struct Found {
 struct Cloud<'a> {
     problem: &'a Problem,
     func: Func,
+    biases: Biases,
     /// (particles) x (outputs)
     a: Vec<f64>,
     /// (particles) x (inputs)
     w: Vec<f64>,
     b: Vec<f64>,
+    /// The bias of the output.
+    shift: Vec<f64>,
 }
 
 impl<'a> Cloud<'a> {
-    fn new(problem: &'a Problem, func: Func, lattice: &Lattice, seed: u64) -> Cloud<'a> {
+    fn new(problem: &'a Problem, course: &Course, lattice: &Lattice, seed: u64) -> Cloud<'a> {
         let (inputs, outputs) = (problem.inputs, problem.outputs);
         let points = lattice.normal(seed);
         let rows = || points.chunks_exact(inputs + outputs);
@@ -67,10 +73,12 @@ impl<'a> Cloud<'a> {
         let mirrored = a.iter().map(|own| -own).collect();
         Cloud {
             problem,
-            func,
+            func: course.func,
+            biases: course.biases,
             a: [a, mirrored].concat(),
             w: [w.clone(), w].concat(),
             b: vec![0.0; 2 * lattice.count],
+            shift: vec![0.0; outputs],
         }
     }
 
@@ -90,7 +98,8 @@ impl<'a> Cloud<'a> {
                 let a = &self.a[particle * outputs..(particle + 1) * outputs];
                 sums.iter_mut().zip(a).for_each(|(sum, a)| *sum += a * y);
             }
-            found.extend(sums.into_iter().map(|sum| sum / self.b.len() as f64));
+            let means = sums.into_iter().map(|sum| sum / self.b.len() as f64);
+            found.extend(means.zip(&self.shift).map(|(mean, shift)| mean + shift));
         }
         found
     }
@@ -118,7 +127,14 @@ impl<'a> Cloud<'a> {
             self.a[own].iter_mut().zip(&da).for_each(|(a, da)| *a += da);
             let w = &mut self.w[particle * inputs..(particle + 1) * inputs];
             w.iter_mut().zip(&dw).for_each(|(w, dw)| *w += dw);
-            self.b[particle] += db;
+            if self.biases.hidden {
+                self.b[particle] += db;
+            }
+        }
+        if self.biases.output {
+            for errors in errors.chunks(outputs) {
+                self.shift.iter_mut().zip(errors).for_each(|(shift, error)| *shift += error);
+            }
         }
     }
 }
@@ -128,7 +144,7 @@ impl<'a> Cloud<'a> {
 pub fn limit(problem: &Problem, course: &Course, watch: &dyn Watch) -> Option<Found> {
     let lattice = Lattice::new(course.power.max(2) - 1, problem.inputs + problem.outputs);
     let one = |seed: u64| {
-        let mut cloud = Cloud::new(problem, course.func, &lattice, seed);
+        let mut cloud = Cloud::new(problem, course, &lattice, seed);
         let mut found = Vec::with_capacity(course.steps + 1);
         for step in 0..=course.steps {
             if watch.stopped() {

@@ -11,7 +11,7 @@ use crate::Case;
 const SPEC: &str = "scale n = 64 input x[5] target y[1]
     h = relu(affine(x, n) as l1) h = tanh(affine(h, n) as l2) f = affine(h, 1) as last loss mse(f, y)";
 
-fn sampled(case: &mut Case, width: i64, count: usize) -> (Sampled, Gram) {
+pub fn sampled(case: &mut Case, width: i64, count: usize) -> (Sampled, Gram) {
     case.values = vec![Rational::integer(width)];
     let graph = &case.network.graph;
     let data = bind(&Source::Synthetic { seed: 3 }, graph, &case.values).unwrap();
@@ -28,7 +28,7 @@ fn sampled(case: &mut Case, width: i64, count: usize) -> (Sampled, Gram) {
     (found, case.gram(&examples(graph, &data, &chosen, 1).unwrap().points))
 }
 
-fn distance(one: &[f64], two: &[f64]) -> f64 {
+pub fn distance(one: &[f64], two: &[f64]) -> f64 {
     let square: f64 = one.iter().zip(two).map(|(one, two)| (one - two).powi(2)).sum();
     (square / two.iter().map(|own| own * own).sum::<f64>()).sqrt()
 }

@@ -3,6 +3,7 @@
 use mupc::kernel::{Gram, Limit, Points};
 
 use crate::Case;
+use crate::finite::distance;
 
 const LARGEST: &str = "h = linear(x, n) m[i] = max(h[t, i], over t) f = linear(m, 1)";
 
@@ -59,6 +60,23 @@ fn functions_of_sums_of_functions() {
         own.iter().zip(other).for_each(|(own, other)| assert!((own - other).abs() < 0.01, "{own} {other}"));
     }
     assert_eq!((expected.errors, expected.cut), ([0.0; 2], [0.0; 2]));
+}
+
+/// A function of forty Gaussians that is one of their sum: most dimensions are drawn without a lattice.
+#[test]
+fn functions_of_more_gaussians_than_a_lattice_has_dimensions() {
+    let row =
+        |from: usize| (0..80).map(|at| ((at * at + 3 * from) % 7) as f64 / 3.0 - 1.0).collect::<Vec<f64>>();
+    let rows = [row(0), row(1), row(2)];
+    let split = "h = linear(x, n) m[i] = mean((relu(h) - relu(-1 * h))[t, i], over t) f = linear(abs(m), 1)";
+    let plain = "h = linear(x, n) m[i] = mean(h[t, i], over t) f = linear(abs(m), 1)";
+    let (found, expected) = (gram(split, "x[40, 2]", &rows), gram(plain, "x[40, 2]", &rows));
+    for (own, other, error) in
+        [(&found.nngp, &expected.nngp, found.errors[0]), (&found.ntk, &expected.ntk, found.errors[1])]
+    {
+        assert!((1e-6..0.03).contains(&error), "{error}");
+        assert!(distance(own, other) < 4.0 * error, "{} {error}", distance(own, other));
+    }
 }
 
 #[test]

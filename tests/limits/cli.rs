@@ -84,6 +84,11 @@ fn bad_requests_are_refused_before_any_work() {
         ("limit linear --data nothing.csv", "nothing.csv"),
         (&wrong_table, ":3: column `y` has `two`"),
         ("limit embeddings specs/mlp.mup", "vocab"),
+        ("limit linear specs/mlp.mup", "one hidden layer"),
+        ("limit linear tests/limits/specs/gelu.mup", "limit mean-field"),
+        ("limit mean-field tests/limits/specs/linear.mup", "limit linear"),
+        ("limit mean-field specs/mlp.mup --activation relu", "cannot be used with"),
+        ("limit linear tests/limits/specs/linear.mup --point 1=1", "the spec 2 and 2"),
         ("limit embeddings --vocabulary 12 --widths 8..32 --steps 30 --rate 1e9", "diverges"),
     ] {
         let text = refusal(line);

@@ -6,6 +6,7 @@ use mupc::kernel::dual::dual;
 use mupc::kernel::lattice::Lattice;
 use mupc::limit::embedding::{self, Roles};
 use mupc::limit::finite::{self, judged};
+use mupc::limit::layers::{Biases, TwoLayers, recognise};
 use mupc::limit::linear::{self, Moments};
 use mupc::limit::particles;
 use mupc::limit::problem::{Problem, ProblemError};
@@ -18,7 +19,7 @@ fn one() -> Problem {
 
 #[test]
 fn the_linear_limit_has_its_golden_values() {
-    let found = linear::limit(&one(), 0.1, 3);
+    let found = linear::limit(&one(), Biases::default(), 0.1, 3);
     for (own, expected) in found.iter().zip([0.0, 0.2, 0.362_88, 0.497_952_486_1]) {
         assert!((own[0] - expected).abs() < 5e-11, "{own:?} {expected}");
     }
@@ -28,7 +29,7 @@ fn the_linear_limit_has_its_golden_values() {
 fn the_linear_limit_keeps_what_gradient_flow_keeps() {
     // U U' - V V' is kept by the flow, so up to the square of the rate by a step; and the limit fits the data.
     let problem = Problem::new(&[(vec![1.0, 0.5], vec![1.0]), (vec![-0.3, 1.0], vec![-0.5])]).unwrap();
-    let mut moments = Moments::new(2, 1);
+    let mut moments = Moments::new(2, 1, Biases::default());
     let kept = |own: &Moments| own.at(0, 0) + own.at(1, 1) - own.at(2, 2);
     let before = kept(&moments);
     (0..4000).for_each(|_| moments.step(&problem, 0.01));
@@ -45,7 +46,7 @@ fn course(func: Option<Func>, rate: f64) -> finite::Course {
 fn finite_networks_approach_the_linear_limit_and_no_other() {
     let problem =
         Problem::new(&[(vec![1.0, 0.5], vec![1.0, 0.0]), (vec![-0.3, 1.0], vec![-0.5, 1.0])]).unwrap();
-    let limit = linear::limit(&problem, 0.4, 6);
+    let limit = linear::limit(&problem, Biases::default(), 0.4, 6);
     let found = course(None, 0.4).compare(&problem, &limit, &()).unwrap();
     assert!(found.holds, "{found:?}");
     // The same networks at another rate stay away from it.
@@ -54,7 +55,8 @@ fn finite_networks_approach_the_linear_limit_and_no_other() {
 }
 
 fn cloud(func: Func, rate: f64, steps: usize, power: u32) -> particles::Course {
-    particles::Course { func, rate, steps, power, shifts: 8 }
+    let biases = Biases { hidden: true, output: false };
+    particles::Course { func, biases, rate, steps, power, shifts: 8 }
 }
 
 /// From f = 0 a small step goes along the tangent kernel, which is known in closed form.
@@ -99,6 +101,83 @@ fn finite_networks_approach_the_mean_field_limit() {
     assert!(found.holds, "{found:?}");
     let wrong = course(Some(Func::Relu), 0.5).compare(&problem, &limit.outputs, &()).unwrap();
     assert!(!wrong.holds, "another activation has another limit");
+}
+
+const LINEAR: &str = include_str!("specs/linear.mup");
+const GELU: &str = include_str!("specs/gelu.mup");
+
+fn layers(spec: &str) -> Result<TwoLayers, String> {
+    recognise(&mupc::compile(spec).unwrap().graph).map_err(|error| error.to_string())
+}
+
+#[test]
+fn networks_of_two_layers_are_known_by_their_operations() {
+    let found = layers(LINEAR).unwrap();
+    assert_eq!((found.func, found.inputs, found.outputs, found.factor), (None, 2, 2, 0.75));
+    assert_eq!((found.biases, found.data), (Biases { hidden: true, output: true }, [0, 1]));
+    let found = layers(GELU).unwrap();
+    assert_eq!((found.func, found.inputs, found.outputs, found.factor), (Some(Func::Gelu), 2, 1, 1.0));
+    assert_eq!((found.biases, found.data), (Biases { hidden: false, output: true }, [1, 0]));
+    let names = LINEAR.replace("\nh =", "\nbias =").replace("(h, 2) as second", "(bias, 2) as hidden");
+    assert!(names != LINEAR && layers(&names).is_ok());
+}
+
+#[test]
+fn what_is_no_network_of_two_layers_says_why() {
+    for (from, to, reason) in [
+        (
+            "h = affine(x, n) as first",
+            "h = affine(affine(x, n), n) as first",
+            "stands before the hidden layer",
+        ),
+        ("affine(x, n)", "affine(x, 2*n)", "as many entries"),
+        ("affine(x, n)", "affine(x, 7)", "as many entries"),
+        ("affine(h, 2)", "affine(layer_norm(h), 2)", "is not W x"),
+        ("f = affine(h, 2) as second", "f = affine(h, 2) + linear(x, 2)", "is a sum of more"),
+        ("h = affine(x, n) as first", "param w[n, 2] frozen h[i] = w[i, j] * x[j]", "not trained"),
+        ("h = affine(x, n) as first", "param w[n, 2] h[i] = w[i, j] * x[j] / n", "a factor of its own"),
+        ("mse(f, y)", "mean(abs(f - y))", "no multiple of |f - y|^2"),
+        ("mse(f, y)", "mse(f, 2*y)", "no multiple of |f - y|^2"),
+        ("loss 1.5", "loss -1.5", "no multiple of |f - y|^2"),
+        ("as first", "as first h = log(h)", "no mean square"),
+    ] {
+        let spec = LINEAR.replace(from, to);
+        assert_ne!(spec, LINEAR, "{from}");
+        let error = layers(&spec).unwrap_err();
+        assert!(error.contains(reason), "{to}: {error}");
+    }
+    assert!(layers(&std::fs::read_to_string("specs/mlp.mup").unwrap()).is_err());
+}
+
+/// The limits have the biases that the networks have, and no others.
+#[test]
+fn networks_of_a_spec_approach_the_limit_of_their_own_biases() {
+    let problem =
+        Problem::new(&[(vec![1.0, 0.5], vec![1.0, 0.0]), (vec![-0.3, 1.0], vec![-0.5, 1.0])]).unwrap();
+    let network = mupc::compile(LINEAR).unwrap();
+    let judged = |biases: Biases| {
+        let limit = linear::limit(&problem, biases, 0.4, 6);
+        course(None, 0.4).compare_with(&network, &problem, &limit, &()).unwrap()
+    };
+    let found = judged(Biases { hidden: true, output: true });
+    assert!(found.holds, "{found:?}");
+    for (hidden, output) in [(true, false), (false, true), (false, false)] {
+        assert!(!judged(Biases { hidden, output }).holds, "{hidden} {output}");
+    }
+    // Targets whose mean is not zero, which the bias of the output learns.
+    let raised = |(x, y): (&[f64], &[f64])| (x.to_vec(), vec![y[0] + 1.0]);
+    let problem = Problem::new(&Problem::circle(6).examples().map(raised).collect::<Vec<_>>()).unwrap();
+    let network = mupc::compile(GELU).unwrap();
+    let judged = |biases: Biases| {
+        let cloud = particles::Course { biases, ..cloud(Func::Gelu, 0.5, 6, 12) };
+        let limit = particles::limit(&problem, &cloud, &()).unwrap();
+        course(None, 0.5).compare_with(&network, &problem, &limit.outputs, &()).unwrap()
+    };
+    let found = judged(Biases { hidden: false, output: true });
+    assert!(found.holds, "{found:?}");
+    for (hidden, output) in [(true, true), (false, false)] {
+        assert!(!judged(Biases { hidden, output }).holds, "{hidden} {output}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   mupc limit linear                                   0, 0.2, 0.36288, ...: the limit of a linear hidden layer, exactly
   mupc limit linear --point 1,0=1,0 --point 0,1=0,2 --rate 0.3 --steps 20
+  mupc limit linear tests/limits/specs/linear.mup  a spec of this structure, its biases and its own networks
   mupc limit mean-field --activation relu             a nonlinear hidden layer, by particles, with its error
   mupc limit mean-field --data points.csv --targets 1 --html mean-field.html
   mupc limit embeddings                               word vectors: random in the kernel limit, learned under muP
@@ -91,7 +92,9 @@ pub struct Examples {
 /// Arguments of `limit linear`.
 #[derive(Debug, Args)]
 pub struct LinearArguments {
-    /// What is learned; the input 1 with the target 1 if nothing is given.
+    /// A spec of one linear hidden layer, with or without biases, learning |f - y|^2; f(x) = V' U x if none is given.
+    pub spec: Option<PathBuf>,
+    /// What is learned; the input 1 with the target 1 if nothing is given, and with a spec eight examples of a random teacher.
     #[command(flatten)]
     pub examples: Examples,
     /// How to answer.
@@ -102,16 +105,18 @@ pub struct LinearArguments {
 /// Arguments of `limit mean-field`.
 #[derive(Debug, Args)]
 pub struct MeanFieldArguments {
-    /// The activation.
-    #[arg(long, value_name = "NAME", default_value = "tanh", value_parser = function)]
-    pub activation: Func,
+    /// A spec of one nonlinear hidden layer, with or without biases, learning |f - y|^2; one with hidden biases and `--activation` if none is given.
+    pub spec: Option<PathBuf>,
+    /// The activation; tanh if neither it nor a spec is given.
+    #[arg(long, value_name = "NAME", value_parser = function, conflicts_with = "spec")]
+    pub activation: Option<Func>,
     /// Particles per lattice: two to this power.
     #[arg(long, value_name = "POWER", default_value = "12", value_parser = clap::value_parser!(u8).range(4..=18))]
     pub particles: u8,
     /// Independent shifts of the lattice: the error is estimated from their scatter.
     #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub shifts: u16,
-    /// What is learned; eight points of a circle if nothing is given.
+    /// What is learned; eight points of a circle if nothing is given, and with a spec eight examples of a random teacher.
     #[command(flatten)]
     pub examples: Examples,
     /// How to answer.

@@ -83,6 +83,11 @@ impl Building<'_> {
             return self.gained((bare, weight_at), (value, value_at), einsum, factor);
         }
         self.hold_channels(value, value_at, labels, einsum)?;
+        if self.keeps_heads((value, &einsum.inputs[value_at]), einsum) {
+            return Err(self.refuse(
+                "every head has a sum of its own, and the channels of a head depend on each other: no Gaussian",
+            ));
+        }
         let summed = self.summed((bare, labels, &roles), (value, value_at), einsum)?;
         let kept = einsum.output.iter().filter_map(|label| {
             let axis = einsum.axis(value_at, *label)?;

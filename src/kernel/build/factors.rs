@@ -1,5 +1,6 @@
 //! Sums, factors and products of tensors that are no weights.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{Axis, Building, Built, Known, Value};
@@ -9,13 +10,13 @@ use crate::kernel::sparse::{Sparse, along};
 use crate::rational::Rational;
 
 /// Labels with their axes.
-type Labelled = Vec<(Label, Axis)>;
+pub(super) type Labelled = Vec<(Label, Axis)>;
 
-fn positions(labelled: &Labelled) -> Vec<(Label, usize)> {
+pub(super) fn positions(labelled: &Labelled) -> Vec<(Label, usize)> {
     labelled.iter().filter_map(|(label, axis)| Some((*label, axis.positions()?))).collect()
 }
 
-fn size(order: &[(Label, usize)]) -> usize {
+pub(super) fn size(order: &[(Label, usize)]) -> usize {
     order.iter().map(|(_, length)| length).product()
 }
 
@@ -64,7 +65,7 @@ impl Building<'_> {
     }
 
     /// A value read at the positions of some labels.
-    fn lined_up(&self, value: &Value, labels: &[Label], order: &[(Label, usize)]) -> Term {
+    pub(super) fn lined_up(&self, value: &Value, labels: &[Label], order: &[(Label, usize)]) -> Term {
         let to: Vec<usize> = order.iter().map(|(_, length)| *length).collect();
         let rows = to.iter().product();
         if value.term.node == 0 {
@@ -173,6 +174,9 @@ impl Building<'_> {
     ) -> Built<Value> {
         let factor = self.factor(multiplier);
         match (self.is_fixed(&values[0]), self.is_fixed(&values[1])) {
+            _ if values.iter().any(|value| self.is_pattern(value)) => {
+                self.attended(id, &values, einsum, factor)
+            }
             (true, true) => self.fixed_product(&values, einsum, factor),
             (true, false) => self.mixed((&values[0], 0), (&values[1], 1), einsum, factor),
             (false, true) => self.mixed((&values[1], 1), (&values[0], 0), einsum, factor),
@@ -181,7 +185,7 @@ impl Building<'_> {
         }
     }
 
-    fn both(&self, values: &[Value; 2], einsum: &Einsum) -> Built<(Labelled, Labelled)> {
+    pub(super) fn both(&self, values: &[Value; 2], einsum: &Einsum) -> Built<(Labelled, Labelled)> {
         let own = [(&einsum.inputs[0][..], &values[0]), (&einsum.inputs[1][..], &values[1])];
         let length = |label: Label| {
             let find = |(labels, value): &(&[Label], &Value)| {
@@ -279,26 +283,29 @@ impl Building<'_> {
                 .refuse("it sums finitely many products of random numbers, which stay random")
                 .with_help("let the length that is summed grow with a `scale` symbol"));
         }
+        if values.iter().zip(&einsum.inputs).any(|(value, labels)| self.keeps_heads((value, labels), einsum))
+        {
+            return Err(self.refuse("it sums a part of what heads give, whose channels depend on each other"));
+        }
         let channels: usize = summed.iter().map(|(_, axis)| axis.channels()).product();
         let factor = match multiplier {
             Multiplier::Written(scalar) => {
                 let root = growth.pow(Rational::HALF);
                 let noise = root.and_then(|root| scalar.powers.mul(&root));
-                if noise.is_none_or(|noise| noise.cmp_one() != std::cmp::Ordering::Less) {
-                    return Err(self.refuse("its factor leaves the scores random in the limit")
-                        .with_help("write one over the length that is summed in front (attention with 1/d), or leave the factor out"));
+                match noise.map(|noise| noise.cmp_one()) {
+                    Some(Ordering::Less) => self.scalar(scalar) * channels as f64,
+                    Some(Ordering::Equal) => {
+                        let factor = self.scalar(scalar) * (channels as f64).sqrt();
+                        return self.scores(id, values, einsum, factor);
+                    }
+                    Some(Ordering::Greater) | None => return Err(self.too_large()),
                 }
-                self.scalar(scalar) * channels as f64
             }
             Multiplier::Free | Multiplier::Hole => 1.0,
         };
         let order = positions(&output);
         let all: Vec<(Label, usize)> = order.iter().copied().chain(positions(&summed)).collect();
         let terms = [0, 1].map(|at| self.lined_up(&values[at], &einsum.inputs[at], &all));
-        let reads = |term: &Term, at: usize| match &term.map {
-            None => Some(at as u32),
-            Some(map) => map.row(at).first().map(|(column, _)| *column),
-        };
         let inner = size(&positions(&summed));
         let place = |at: usize| Some([(at / inner) as u32, reads(&terms[0], at)?, reads(&terms[1], at)?]);
         let places = (0..size(&all)).filter_map(place).collect();
@@ -306,6 +313,14 @@ impl Building<'_> {
         let [left, right] = [terms[0].node, terms[1].node];
         let axes = output.into_iter().map(|(_, axis)| axis).collect();
         Ok(self.fresh(Kind::Fixed(Fixed::Average { left, right, places, factor }), axes))
+    }
+}
+
+/// The position that a selection reads.
+pub(super) fn reads(term: &Term, at: usize) -> Option<u32> {
+    match &term.map {
+        None => Some(at as u32),
+        Some(map) => map.row(at).first().map(|(column, _)| *column),
     }
 }
 

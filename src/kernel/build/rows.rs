@@ -50,9 +50,7 @@ impl Building<'_> {
     pub(super) fn softmax(&mut self, id: NodeId, axis: usize, log: bool) -> Built<Value> {
         let value = self.value(self.graph.node(id).operands[0])?;
         if !self.is_fixed(&value) {
-            return Err(self
-                .refuse("softmax of random scores has no closed form")
-                .with_help("scores that sum growing heads with 1/d in front become numbers in the limit"));
+            return self.random_softmax(&value, axis, log);
         }
         self.along_axis(&value, axis, if log { Along::LogSoftmax } else { Along::Softmax })
     }
@@ -64,6 +62,9 @@ impl Building<'_> {
         else {
             return Err(self.refuse("it masks an axis of channels"));
         };
+        if !self.is_fixed(&value) {
+            return self.random_causal(&value);
+        }
         self.along_axis(&value, rank - 1, Along::Causal { queries })
     }
 

@@ -10,8 +10,8 @@ use crate::graph::{Func, NodeId};
 use crate::kernel::formula::{Formula, Step};
 use crate::kernel::node::{Fixed, Kind, Node, Place, Sampled, Term};
 
-/// A formula may have so many Gaussians: a lattice of twice as many dimensions is drawn from.
-const MOST: usize = 32;
+/// A formula may have so many Gaussians: twice as many are drawn for every pair.
+const MOST: usize = 256;
 
 /// A formula in the making, for one position.
 struct Writing<'a> {
@@ -62,7 +62,11 @@ impl Writing<'_> {
             Kind::Normalized { .. } => return Err("a normalized nonlinear term is a part of it"),
             Kind::Mixed { .. } => return Err("attention over nonlinear terms is a part of it"),
             Kind::Stopped(_) => return Err("a part of it has no gradient"),
-            Kind::Contraction(_) | Kind::Table { .. } => return Err("a part of it is not known"),
+            Kind::Attended(_) => return Err("attention with random scores is a part of it"),
+            Kind::Pattern(_) => return Err("masked scores or their softmax are a part of it"),
+            Kind::Contraction(_) | Kind::Table { .. } | Kind::Scores(..) => {
+                return Err("a part of it is not known");
+            }
         };
         self.known.insert((place, at), step);
         Ok(step)

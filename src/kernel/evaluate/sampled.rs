@@ -9,23 +9,28 @@ use crate::kernel::plan::{Pair, Side, formulas};
 use crate::kernel::sampling::Sampler;
 
 /// A side of a pair.
-struct Sided<'a> {
-    own: Cow<'a, Sampled>,
+pub(super) struct Sided<'a> {
+    pub own: Cow<'a, Sampled>,
     /// Covariances of the Gaussians of every position, a lower triangle after another: (entries) x (points).
     blocks: &'a [f64],
     /// Where the triangle of every position begins.
     starts: Vec<usize>,
-    count: usize,
+    pub count: usize,
 }
 
-impl Sided<'_> {
+impl<'a> Sided<'a> {
+    /// Functions of Gaussians with the covariances of these.
+    pub fn new(own: Cow<'a, Sampled>, blocks: &'a [f64], count: usize) -> Sided<'a> {
+        Sided { starts: starts(&own), own, blocks, count }
+    }
+
     /// The covariances of a position at one point, appended.
-    fn block(&self, at: usize, point: usize, out: &mut Vec<f64>) {
+    pub fn block(&self, at: usize, point: usize, out: &mut Vec<f64>) {
         let entries = self.starts[at]..self.starts[at + 1];
         out.extend(entries.map(|entry| self.blocks[entry * self.count + point]));
     }
 
-    fn formula(&self, at: usize) -> &crate::kernel::formula::Formula {
+    pub fn formula(&self, at: usize) -> &crate::kernel::formula::Formula {
         &self.own.formulas[self.own.entries[at].0]
     }
 }
@@ -42,7 +47,7 @@ fn starts(own: &Sampled) -> Vec<usize> {
 }
 
 /// Both Gaussians of a pair, for every Gaussian at x and every one at x': which buffer, and where its numbers begin.
-type Read<'a> = Option<(&'a Buffer, Range<usize>)>;
+pub(super) type Read<'a> = Option<(&'a Buffer, Range<usize>)>;
 
 impl Run<'_> {
     fn sided(&self, side: Side, place: Place) -> Option<Sided<'_>> {
@@ -53,7 +58,7 @@ impl Run<'_> {
             Kind::Map { argument, .. } => statistics.variances.get(argument)?,
             _ => return None,
         };
-        Some(Sided { starts: starts(&own), own, blocks, count: statistics.count })
+        Some(Sided::new(own, blocks, statistics.count))
     }
 
     /// Two functions of Gaussians.
@@ -126,7 +131,7 @@ impl Run<'_> {
     }
 
     /// Where the pairs of Gaussians of two positions stand: (Gaussians at x) x (at x').
-    fn reads(&self, one: &Sided, s: usize, two: &Sided, other: usize) -> Vec<Read<'_>> {
+    pub(super) fn reads(&self, one: &Sided, s: usize, two: &Sided, other: usize) -> Vec<Read<'_>> {
         let mut found = Vec::new();
         for (left, at) in &one.own.entries[s].1 {
             for (right, with) in &two.own.entries[other].1 {
@@ -138,7 +143,7 @@ impl Run<'_> {
     }
 
     /// Rows of the covariance for the Gaussians at x': with those at x, and among themselves.
-    fn joined(
+    pub(super) fn joined(
         &self,
         (two, other): (&Sided, usize),
         point: usize,
@@ -176,7 +181,7 @@ pub(in crate::kernel) fn means(
     count: usize,
     normals: &crate::kernel::sampling::Normals,
 ) -> Vec<f64> {
-    let sided = Sided { own: Cow::Borrowed(own), blocks, starts: starts(own), count };
+    let sided = Sided::new(Cow::Borrowed(own), blocks, count);
     let mut sampler = Sampler::new(normals);
     let mut found = Vec::with_capacity(own.entries.len() * count);
     for at in 0..own.entries.len() {

@@ -57,6 +57,9 @@ impl Planner<'_> {
             | Kind::Table { .. }
             | Kind::Map { .. }
             | Kind::Sampled(_)
+            | Kind::Scores(..)
+            | Kind::Pattern(_)
+            | Kind::Attended(_)
             | Kind::Product(..) => Rule::Fixed { side, node, pair: pair(0) },
         }
     }
@@ -68,7 +71,14 @@ impl Planner<'_> {
             Kind::Map { .. } | Kind::Sampled(_) => Ok(Rule::Mean { side }),
             Kind::Vector(weight) => Ok(Rule::Constant { value: weight.constant.unwrap_or(0.0) }),
             Kind::Product(left, right) => Ok(Rule::Product { factors: vec![(pair(*left), pair(*right))] }),
-            Kind::Contraction(_) | Kind::Table { .. } => Ok(Rule::Constant { value: 0.0 }),
+            Kind::Contraction(_) | Kind::Table { .. } | Kind::Scores(..) => {
+                Ok(Rule::Constant { value: 0.0 })
+            }
+            Kind::Pattern(_) => Err(self.pattern(node)),
+            Kind::Attended(_) => Err(self.refuse(
+                node,
+                "it mixes values whose mean is not zero by random scores, and what stands with it in one sum has no rule",
+            )),
             Kind::Fixed(_)
             | Kind::Sum(_)
             | Kind::Normalized { .. }
@@ -81,6 +91,10 @@ impl Planner<'_> {
         NoLimit { node: (self.label)(node), reason: reason.to_string(), help: None, span: None }
     }
 
+    fn pattern(&self, node: Place) -> NoLimit {
+        self.refuse(node, "random scores have a rule only where their softmax mixes values, and nowhere else")
+    }
+
     /// Two nodes that share weights.
     fn joint(&self, pair: Pair, tangent: bool) -> Result<Rule, NoLimit> {
         let (left, right) = pair;
@@ -89,6 +103,12 @@ impl Planner<'_> {
         match (&one.kind, &other.kind) {
             (Kind::Sampled(_), Kind::Sampled(_) | Kind::Map { .. })
             | (Kind::Map { .. }, Kind::Sampled(_)) => self.sampled(pair, tangent),
+            (Kind::Pattern(_), _) => Err(self.pattern(left)),
+            (_, Kind::Pattern(_)) => Err(self.pattern(right)),
+            (Kind::Attended(one), Kind::Attended(two)) => {
+                Ok(Rule::Attended { scores: (one.scores, two.scores), values: (one.values, two.values) })
+            }
+            (Kind::Scores(a, b), Kind::Scores(c, d)) => self.products((*a, *b), (*c, *d), left),
             (Kind::Map { argument, .. }, _) if rough(argument) && left == right => {
                 let gain = self.gain(*argument).ok_or_else(|| self.rough(left))?;
                 Ok(Rule::Dual { pair: (*argument, *argument), gain: Some(gain) })
@@ -116,6 +136,10 @@ impl Planner<'_> {
             }
             (_, Kind::Map { argument, .. }) if one.gaussian => {
                 Ok(Rule::Stein { side: Side::Right, pair: (left, *argument) })
+            }
+            // A sum over many channels is independent of any one of them.
+            (Kind::Scores(..), _) | (_, Kind::Scores(..)) if one.gaussian && other.gaussian => {
+                Ok(Rule::Constant { value: 0.0 })
             }
             (Kind::Product(a, b), _) => self.one_product(Side::Left, (*a, *b), right, left),
             (_, Kind::Product(a, b)) => self.one_product(Side::Right, (*a, *b), left, right),
@@ -236,6 +260,36 @@ impl Planner<'_> {
         read.into_iter().map(own).collect()
     }
 
+    /// The positions of scores and of values that mixtures read.
+    fn attended_reads(
+        &self,
+        pair: Pair,
+        (scores, values): (Pair, Pair),
+        demand: &Demand,
+    ) -> Vec<(Pair, Demand)> {
+        let (Kind::Attended(one), Kind::Attended(two)) = (&self.nodes[pair.0].kind, &self.nodes[pair.1].kind)
+        else {
+            return Vec::new();
+        };
+        let own = |pair: Pair, cells: Cells| (pair, Demand { cells, ..demand.clone() });
+        if demand.cells == Cells::All {
+            return vec![own(scores, Cells::All), own(values, Cells::All)];
+        }
+        let (mut weights, mut mixed) = (Vec::new(), Vec::new());
+        for (s, other) in demand.cells.pairs(self.sizes(pair)) {
+            for ((_, at), from) in one.rows.entries[s].1.iter().zip(&one.mixed[s]) {
+                for ((_, with), to) in two.rows.entries[other].1.iter().zip(&two.mixed[other]) {
+                    weights.push((*at, *with));
+                    mixed.push((*from, *to));
+                }
+            }
+        }
+        vec![
+            own(scores, Cells::of(weights, self.sizes(scores))),
+            own(values, Cells::of(mixed, self.sizes(values))),
+        ]
+    }
+
     /// The pairs that a rule reads, and what it reads of them.
     pub(super) fn reads(&self, pair: Pair, rule: &Rule, demand: &Demand) -> Vec<(Pair, Demand)> {
         let same = |pair: Pair| (pair, demand.clone());
@@ -266,6 +320,7 @@ impl Planner<'_> {
                 vec![(*source, Demand { cells, ..demand.clone() })]
             }
             Rule::Sampled { pairs } => self.sampled_reads(pair, pairs, demand),
+            Rule::Attended { scores, values } => self.attended_reads(pair, (*scores, *values), demand),
             Rule::Dual { pair, .. } | Rule::Stein { pair, .. } => vec![same(*pair)],
             Rule::Outer { left, right } => vec![(*left, Demand::default()), (*right, Demand::default())],
             Rule::Product { factors } => {
