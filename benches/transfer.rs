@@ -1,8 +1,9 @@
 //! The reference sweep against what the machine allows: `cargo bench --bench transfer`.
 //!
 //! 64-n-n-10 relu perceptrons on the digits, muP with Adam, n = 64, 128, ..., 1024, ten learning rates 2^-12 ... 2^-3, three seeds, 200 steps of 64
-//! examples: 150 runs. The bound is what the same products and the same passes of Adam take by themselves, on as many threads. `-- quick`
-//! does three rates instead of ten.
+//! examples: 150 runs. The bound is what the machine allows, measured before and after the sweep on as many threads at once: the flops of its products at the
+//! rate of large ones, plus the bytes that Adam moves at the bandwidth of copies. Beside it, what the same products and the same passes of Adam take by
+//! themselves. `-- quick` does three rates instead of ten.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,6 +12,7 @@ use mupc::check::setting::Base;
 use mupc::graph::ParamId;
 use mupc::numeric::contraction::{Axes, Contraction};
 use mupc::numeric::data::Source;
+use mupc::numeric::matrix::{Layout, multiply};
 use mupc::numeric::program::{MatrixAxes, Weight};
 use mupc::numeric::setting::{ParamSetting, Start};
 use mupc::numeric::train::Routine;
@@ -61,8 +63,10 @@ fn main() {
     let last = if quick { -10 } else { -3 };
     let rates = (last + 13) as usize;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let own = timed(|| reference(threads, last));
     let steps = rates * SEEDS as usize * STEPS;
+    let before = Roof::measure(threads);
+    let own = timed(|| reference(threads, last));
+    let roof = before.or(Roof::measure(threads));
     let products = timed(|| side_by_side(threads, steps, products));
     let adam = timed(|| side_by_side(threads, steps, adam));
     println!("{} runs on {threads} threads", rates * WIDTHS.len() * SEEDS as usize);
@@ -72,8 +76,78 @@ fn main() {
     {
         println!("{name:<28}{wall:>10.2}{processor:>16.2}");
     }
-    let bound = products.1 + adam.1;
-    println!("processor time over that of products and Adam: {:.2}", own.1 / bound);
+    let parts = products.1 + adam.1;
+    println!("processor time over that of products and Adam: {:.2}", own.1 / parts);
+    let [flops, traffic] = roof.bound(steps);
+    println!(
+        "products of 1024 x 1024 {:.0} Gflop/s, copies {:.1} GB/s, all threads: {flops:.1} + {traffic:.1} s",
+        roof.flops / 1e9,
+        roof.bytes / 1e9
+    );
+    println!("the sweep over this bound: {:.2}", own.0 / (flops + traffic));
+}
+
+/// What all threads at once can do.
+#[derive(Clone, Copy)]
+struct Roof {
+    /// Flops per second of large matrix products.
+    flops: f64,
+    /// Bytes per second, read and written.
+    bytes: f64,
+}
+
+impl Roof {
+    /// How long each of both is measured.
+    const SECONDS: f64 = 0.6;
+
+    fn measure(threads: usize) -> Roof {
+        let side = 1024;
+        let layout = Layout { offset: 0, row: side, column: 1 };
+        let flops = rates(threads, 2.0 * (side as f64).powi(3), || {
+            let (left, right) = (vec![1.0_f32; side * side], vec![0.5_f32; side * side]);
+            let mut out = vec![0.0_f32; side * side];
+            let size = (side, side, side);
+            move || multiply(size, (&mut out, layout), (&left, layout), (&right, layout), 1.0, false)
+        });
+        let length = 16 << 20;
+        let bytes = rates(threads, 8.0 * length as f64, || {
+            let (from, mut to) = (vec![1.0_f32; length], vec![0.0_f32; length]);
+            move || to.copy_from_slice(std::hint::black_box(&from))
+        });
+        Roof { flops, bytes }
+    }
+
+    /// The better of two.
+    fn or(self, other: Roof) -> Roof {
+        Roof { flops: self.flops.max(other.flops), bytes: self.bytes.max(other.bytes) }
+    }
+
+    /// Seconds of the products of so many steps at every width, and of their passes of Adam: 28 bytes per parameter.
+    fn bound(self, steps: usize) -> [f64; 2] {
+        let sum = |of: fn(f64) -> f64| WIDTHS.iter().map(|n| of(*n as f64)).sum::<f64>() * steps as f64;
+        let multiplications =
+            sum(|n| BATCH as f64 * (2.0 * (64.0 * n + n * n + 10.0 * n) + n * n + 10.0 * n));
+        let params = sum(|n| 64.0 * n + n * n + 10.0 * n);
+        [2.0 * multiplications / self.flops, 28.0 * params / self.bytes]
+    }
+}
+
+/// How much work per second all threads together do, each at its best.
+fn rates<W: FnMut()>(threads: usize, amount: f64, prepare: impl Fn() -> W + Sync) -> f64 {
+    let best = || {
+        let mut work = prepare();
+        let (started, mut best) = (Instant::now(), f64::INFINITY);
+        while started.elapsed().as_secs_f64() < Roof::SECONDS {
+            let start = Instant::now();
+            work();
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        amount / best
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(best)).collect();
+        running.into_iter().map(|thread| thread.join().expect("a product does not fail")).sum()
+    })
 }
 
 fn reference(threads: usize, last: i32) {
