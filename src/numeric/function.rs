@@ -43,15 +43,7 @@ pub fn value<T: Real>(func: Func, x: T) -> T {
         Func::Square => x * x,
         Func::Recip => one / x,
         Func::Abs => x.abs(),
-        Func::Sign => {
-            if x > zero {
-                one
-            } else if x < zero {
-                -one
-            } else {
-                zero
-            }
-        }
+        Func::Sign => x.sign(),
     }
 }
 
@@ -116,15 +108,7 @@ pub fn slope<T: Real>(func: Func, x: T, y: T) -> T {
         Func::Sqrt => T::of(0.5) / y,
         Func::Square => T::of(2.0) * x,
         Func::Recip => -y * y,
-        Func::Abs => {
-            if x > zero {
-                one
-            } else if x < zero {
-                -one
-            } else {
-                zero
-            }
-        }
+        Func::Abs => x.sign(),
         Func::Sign => zero,
     }
 }

@@ -124,20 +124,6 @@ impl Chain {
         self.run_again() > 0
     }
 
-    /// The values, over the first operand.
-    pub fn forward_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
-        pulp::Arch::new().dispatch(ForwardInPlace { chain: self, operands, out, scratch });
-    }
-
-    #[inline(always)]
-    fn forward_tiles_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
-        for (tile, out) in out.chunks_mut(TILE).enumerate() {
-            for link in &self.links {
-                apply(link, operands, tile * TILE, out, &mut scratch[..TILE]);
-            }
-        }
-    }
-
     /// The gradients of a chain that does not look back, the first operand's over that of the result.
     pub fn backward_in_place<T: Real>(
         &self,
@@ -172,15 +158,29 @@ impl Chain {
 
     /// The values.
     pub fn forward<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
-        pulp::Arch::new().dispatch(Forward { chain: self, operands, out, scratch });
+        let first = Some(operands[0]);
+        pulp::Arch::new().dispatch(Forward { chain: self, first, operands, out, scratch });
+    }
+
+    /// The values over the first operand, which stands in `out`.
+    pub fn forward_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+        pulp::Arch::new().dispatch(Forward { chain: self, first: None, operands, out, scratch });
     }
 
     #[inline(always)]
-    fn forward_tiles<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
+    fn forward_tiles<T: Real>(
+        &self,
+        first: Option<&[T]>,
+        operands: &[&[T]],
+        out: &mut [T],
+        scratch: &mut [T],
+    ) {
         let loaded = &mut scratch[..TILE];
         for (tile, out) in out.chunks_mut(TILE).enumerate() {
             let start = tile * TILE;
-            out.copy_from_slice(&operands[0][start..start + out.len()]);
+            if let Some(first) = first {
+                out.copy_from_slice(&first[start..start + out.len()]);
+            }
             for link in &self.links {
                 apply(link, operands, start, out, loaded);
             }
@@ -253,6 +253,7 @@ impl Chain {
 /// not be.
 struct Forward<'a, T> {
     chain: &'a Chain,
+    first: Option<&'a [T]>,
     operands: &'a [&'a [T]],
     out: &'a mut [T],
     scratch: &'a mut [T],
@@ -263,24 +264,7 @@ impl<T: Real> NullaryFnOnce for Forward<'_, T> {
 
     #[inline(always)]
     fn call(self) {
-        self.chain.forward_tiles(self.operands, self.out, self.scratch);
-    }
-}
-
-/// A forward pass in place.
-struct ForwardInPlace<'a, T> {
-    chain: &'a Chain,
-    operands: &'a [&'a [T]],
-    out: &'a mut [T],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for ForwardInPlace<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.forward_tiles_in_place(self.operands, self.out, self.scratch);
+        self.chain.forward_tiles(self.first, self.operands, self.out, self.scratch);
     }
 }
 

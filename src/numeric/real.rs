@@ -25,6 +25,18 @@ pub trait Real: Float + NumAssign + Sum + Debug + Default + Send + Sync + 'stati
     /// The error function, given exp(-x^2).
     fn error_function(self, gaussian: Self) -> Self;
 
+    /// -1 or 1; zero of zero, and what is no number stays so.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        if self > Self::zero() {
+            Self::one()
+        } else if self < Self::zero() {
+            -Self::one()
+        } else {
+            self
+        }
+    }
+
     /// 1 / (1 + e^-x).
     #[inline(always)]
     fn logistic(self) -> Self {

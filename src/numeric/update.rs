@@ -269,29 +269,17 @@ impl<T: Real> NullaryFnOnce for Entries<'_, T> {
             Law::Lion => {
                 for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
                     let g = clip * *g + pass.pull * *w;
-                    let direction = sign_of(pass.first * *m + fresh_first * g);
+                    let direction = (pass.first * *m + fresh_first * g).sign();
                     *m = pass.second * *m + fresh_second * g;
                     *w = pass.keep * *w - pass.rate * direction;
                 }
             }
             Law::Sign => {
                 for (w, g) in weights.iter_mut().zip(gradient) {
-                    *w = pass.keep * *w - pass.rate * sign_of(clip * *g + pass.pull * *w);
+                    *w = pass.keep * *w - pass.rate * (clip * *g + pass.pull * *w).sign();
                 }
             }
         }
-    }
-}
-
-/// The sign; 0 of 0.
-#[inline(always)]
-fn sign_of<T: Real>(x: T) -> T {
-    if x > T::zero() {
-        T::one()
-    } else if x < T::zero() {
-        -T::one()
-    } else {
-        x
     }
 }
 

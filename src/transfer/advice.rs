@@ -110,8 +110,8 @@ impl Need<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::knob::Knob;
-    use crate::transfer::record::{Optimum, Point, Regret, Verdict, Wider};
+    use crate::transfer::record::{Optimum, Point, Regret};
+    use crate::transfer::tests::{made_up, point};
 
     /// A study of three sizes with `seeds` seeds: the optima of single seeds scatter by `scatter`, points stand `spacing` apart, the drift is `drift` with
     /// an interval of ±`half`, and every size costs `cost` (a logarithm) ±`error`.
@@ -148,37 +148,20 @@ mod tests {
             };
             let curve = |value: i64| Curve {
                 value,
-                points: vec![point(-6.0, &[Some(1.0)])],
+                points: vec![point(-6.0, vec![Some(1.0)])],
                 optimum: Some(optimum.clone()),
                 obstacle: None,
                 level: false,
                 regret: Some(regret.clone()),
             };
             let (low, high) = (self.drift - self.half, self.drift + self.half);
-            Study {
-                parameterization: "made up".to_string(),
-                optimizer: "adam".to_string(),
-                knob: Knob::Lr,
-                fixed: Vec::new(),
-                curves: [64, 128, 256].map(curve).to_vec(),
-                drift: Some(Drift { per_doubling: self.drift, low, high }),
-                predicted: None,
-                unpredicted: None,
-                wider: Wider { holds: None, worse_at: Vec::new() },
-                noise: 0.0,
-                verdict: Verdict::Undecided,
-                reason: String::new(),
-                advice: None,
-            }
+            let drift = Some(Drift { per_doubling: self.drift, low, high });
+            Study { drift, ..made_up([64, 128, 256].map(curve).to_vec()) }
         }
 
         fn advice(&self, finer: Option<u32>) -> String {
             advice(&self.study(), self.seeds, finer, Limits::default())
         }
-    }
-
-    fn point(log2: f64, losses: &[Option<f64>]) -> Point {
-        Point { log2, losses: losses.to_vec(), mean: losses.iter().copied().sum() }
     }
 
     /// s^2/S + h^2/12 has to shrink by ((margin - drift)/half)^2: with s = 0.4 and h = 0 from 0.04 to 0.01, which takes 16 seeds instead of 4.
@@ -247,10 +230,10 @@ mod tests {
             study.curves[1] = Curve { points, level, optimum: None, ..study.curves[1].clone() };
             advice(&study, 4, Some(2), Limits::default())
         };
-        let fall = |last: f64| vec![point(-2.0, &[Some(2.0)]), point(-1.0, &[Some(last)])];
+        let fall = |last: f64| vec![point(-2.0, vec![Some(2.0)]), point(-1.0, vec![Some(last)])];
         assert!(with(fall(1.0), false).starts_with("a wider grid for lr: `--sweep lr=...`"));
         assert!(with(fall(2.0), true).starts_with("no wider grid"));
-        assert_eq!(with(vec![point(-2.0, &[None, Some(1.0)])], false), "a grid with smaller values");
+        assert_eq!(with(vec![point(-2.0, vec![None, Some(1.0)])], false), "a grid with smaller values");
         assert_eq!(
             with(Vec::new(), false),
             "the rest of the runs: no value of lr has all of its seeds at 128"

@@ -36,10 +36,29 @@ fn height(x: f64, optimum: f64) -> Option<f64> {
     (away < 3.2).then_some(slope * away * away)
 }
 
-fn point(log2: f64, losses: Vec<Option<f64>>) -> Point {
+pub(super) fn point(log2: f64, losses: Vec<Option<f64>>) -> Point {
     let logs: Option<Vec<f64>> = losses.iter().map(|loss| loss.map(f64::ln)).collect();
     let mean = logs.map(|logs| (logs.iter().sum::<f64>() / logs.len() as f64).exp());
     Point { log2, losses, mean }
+}
+
+/// A study of which only the curves are known.
+pub(super) fn made_up(curves: Vec<Curve>) -> Study {
+    Study {
+        parameterization: "made up".to_string(),
+        optimizer: "adam".to_string(),
+        knob: Knob::Lr,
+        fixed: Vec::new(),
+        curves,
+        drift: None,
+        predicted: None,
+        unpredicted: None,
+        wider: Wider { holds: None, worse_at: Vec::new() },
+        noise: 0.0,
+        verdict: Verdict::Undecided,
+        reason: String::new(),
+        advice: None,
+    }
 }
 
 /// Curves whose optimum moves by `drift` per doubling, on a grid of half octaves around it.
@@ -57,21 +76,7 @@ fn study(random: &mut Uniform, drift: f64, seeds: usize, noise: f64, bend: f64) 
         Curve { value, points: points.collect(), optimum: None, obstacle: None, level: false, regret: None }
     };
     let curves = WIDTHS.into_iter().enumerate().map(curve).collect();
-    let mut study = Study {
-        parameterization: "made up".to_string(),
-        optimizer: "adam".to_string(),
-        knob: Knob::Lr,
-        fixed: Vec::new(),
-        curves,
-        drift: None,
-        predicted: None,
-        unpredicted: None,
-        wider: Wider { holds: None, worse_at: Vec::new() },
-        noise: 0.0,
-        verdict: Verdict::Undecided,
-        reason: String::new(),
-        advice: None,
-    };
+    let mut study = made_up(curves);
     measure(&mut study, 1.0);
     judge(&mut study, seeds, Some(2), Limits::default());
     study
