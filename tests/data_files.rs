@@ -171,6 +171,8 @@ fn what_is_no_data() {
     assert!(error.contains("there is no such file"), "{error}");
     let error = refused(&spec, &["digit"]);
     assert!(error.contains("no data set `digit`") && error.contains("digits"), "{error}");
+    let error = refused(&spec, &["digits", "nowhere.csv"]);
+    assert!(error.contains("`digits` is no .npy file") && error.contains("one array per input"), "{error}");
     let x = npy("few.npy", &[5, 3], &[0.5_f32; 15]);
     let y = npy("y-more.npy", &[6], &[0_i32; 6]);
     let named = [format!("x={}", x.display()), format!("y={}", y.display())];

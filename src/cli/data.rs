@@ -75,7 +75,7 @@ impl DataArguments {
                 let text = String::from_utf8_lossy(&files::bytes(Path::new(path))?).into_owned();
                 Ok(Some(Source::Text(Text::new(path, &text))))
             }
-            ("npy", all) => arrays(all).map(|arrays| Some(Source::Arrays(arrays))),
+            ("npy", all) | (_, all @ [_, _, ..]) => arrays(all).map(|arrays| Some(Source::Arrays(arrays))),
             _ => Err(unknown(first)),
         }
     }
