@@ -45,6 +45,41 @@ fn signs_hold() {
     }
 }
 
+/// Where training is not stable, the rate is so small that at the largest width parameters go on as straight as they start. The logits of four words in a
+/// batch of sixteen turn gradients round long before anything else has moved.
+#[test]
+fn small_rates_keep_gradients_as_they_are() {
+    let line = "check specs/t5-small.mup -q -p sp -o adam --data synthetic --set vocab=4 source=4 goal=4 \
+                --over n=64,256 --seeds 1 --steps 1,3 --format json";
+    let output = mupc(&line.split_whitespace().collect::<Vec<_>>());
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = record["findings"].as_array().unwrap();
+    let widest = |subject: &str, step: u64| {
+        let is_it = |own: &&serde_json::Value| {
+            own["subject"] == subject && own["quantity"] == "entry-change" && own["step"] == step
+        };
+        findings.iter().find(is_it)?["series"].as_array()?.last()?["size"].as_f64()
+    };
+    let ways =
+        ["wte", "decoder.mlp.up.weight"].map(|name| widest(name, 3).unwrap() / widest(name, 1).unwrap());
+    assert!(ways.iter().all(|way| (0.75 * 3.0..3.1).contains(way)), "{ways:?}");
+}
+
+/// Two powers of the rate in one change: at a small one what comes through the input rules, and agrees; later the own update, which grows faster, has
+/// a part in it, and neither prediction is measured.
+#[test]
+fn between_two_powers_of_the_rate() {
+    let remark = "power 1 of its update, later in the rate: neither rules at this rate";
+    for (rate, doubted) in [("1e-3", false), ("1e-2", true)] {
+        let line = format!("check tests/specs/waits.mup -q -p sp -o sgd --steps 3 --lr {rate}");
+        let output = mupc(&line.split(' ').collect::<Vec<_>>());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{line}\n{text}");
+        let change = text.lines().find(|line| line.contains("second.y ") && line.contains(" change "));
+        assert_eq!(change.is_some_and(|line| line.contains(remark)), doubted, "{line}\n{text}");
+    }
+}
+
 /// Why nothing was run: where, and what to do.
 #[test]
 fn bad_input_is_refused_before_any_work() {

@@ -26,7 +26,7 @@ use crate::size::realized::reason::Excuses;
 use crate::size::realized::{Moment as Predictions, Realized, Regime, realize};
 
 /// A change below this share of the tensor itself is rounding.
-const ROUNDING: f64 = 1e-6;
+pub(super) const ROUNDING: f64 = 1e-6;
 
 /// Everything that a comparison reads.
 struct Comparison<'a, 'g> {

@@ -1,12 +1,16 @@
 //! The learning rate of a check, where the user gives none: as large as the linear response of the network allows.
 //!
 //! Exponents are those of small changes: once a tensor has changed by its own size, normalizations and saturating functions hold it there, whatever
-//! the width. A run of one seed, with the usual rate, shows how far tensors move that are Θ(1) at initialization (logits apart); the rate is lowered until they
-//! move by at most [`STILL`] of their size. What is stable moves most at the smallest size, what is not at the largest, so that is where the run is made.
+//! the width. A run of one seed, with the usual rate, shows how much changes that should stay: tensors beside themselves, and gradients of parameters. The rate
+//! is lowered until nothing changes by more than [`STILL`] of its size.
+//!
+//! Where training is stable, tensors count that are Θ(1) at initialization, logits apart, which are to move by more than they are. They move most at
+//! the smallest size, where the run is made. Where it is not, changes are small at small rates only: all tensors count that are not zero at initialization, logits
+//! beside 1, at which a softmax saturates, and parameters, whose gradients may turn round before that; the run is made at the largest size.
 
 use rayon::ThreadPoolBuildError;
 
-use super::compare::regime;
+use super::compare::{ROUNDING, regime};
 use super::request::{Prepare, Request};
 use super::runs::{Measured, run_all};
 use crate::graph::NodeId;
@@ -38,15 +42,19 @@ pub fn settle(
     found: &Parameterization,
     watch: &dyn Watch,
 ) -> Result<(), ThreadPoolBuildError> {
-    let place = match regime(calculus, found) {
+    let regime = regime(calculus, found);
+    let place = match regime {
         Regime::Finite => 0,
         Regime::Small => prepared.networks.len() - 1,
     };
-    let steady = steady(calculus, found);
+    let steady = steady(calculus, found, regime);
     let usual = request.chosen.learning_rate;
     let mut seen: Vec<f64> = Vec::new();
     for _ in 0..TRIALS {
-        let moved = movement(&steady, &trial(request, prepared, place, watch)?);
+        let moved = match trial(request, prepared, place, watch)?.filter(|run| run.diverged_at.is_none()) {
+            Some(run) => changed(&steady, regime, &run),
+            None => f64::INFINITY,
+        };
         if moved <= STILL || watch.stopped() {
             return Ok(());
         }
@@ -90,21 +98,46 @@ impl Watch for Quiet<'_> {
     }
 }
 
-/// The tensors that are Θ(1) at initialization, logits apart.
-fn steady(calculus: &Calculus, found: &Parameterization) -> Vec<NodeId> {
+/// The tensors whose change is to be small, and beside what at least.
+fn steady(calculus: &Calculus, found: &Parameterization, regime: Regime) -> Vec<(NodeId, f64)> {
     let initial = calculus.initial(&found.abc);
-    let fits = |id: &NodeId| initial[id.index()] == Size::one() && !calculus.is_tail[id.index()];
-    tensors(calculus).filter(fits).collect()
+    let least = |id: NodeId| match (regime, calculus.is_tail[id.index()]) {
+        (Regime::Finite, true) => None,
+        (Regime::Finite, false) => (initial[id.index()] == Size::one()).then_some(0.0),
+        (Regime::Small, is_tail) => (initial[id.index()] != Size::Zero).then_some(f64::from(is_tail)),
+    };
+    tensors(calculus).filter_map(|id| Some((id, least(id)?))).collect()
 }
 
-/// The largest relative change; infinite if the run diverged.
-fn movement(steady: &[NodeId], run: &Option<Measured>) -> f64 {
-    let Some(run) = run.as_ref().filter(|run| run.diverged_at.is_none()) else { return f64::INFINITY };
-    let Some((_, moment)) = run.moments.last() else { return f64::INFINITY };
-    let of = |sizes: &[Option<f64>], id: &NodeId| sizes.get(id.index()).copied().flatten();
-    let relative = |id: &NodeId| {
-        let (change, value) = (of(&moment.change, id)?, of(&run.moments[0].1.value, id)?);
-        Some(change / value).filter(|ratio| ratio.is_finite())
+/// The largest share of itself by which changes something that should stay.
+fn changed(steady: &[(NodeId, f64)], regime: Regime, run: &Measured) -> f64 {
+    match regime {
+        Regime::Finite => movement(steady, run),
+        Regime::Small => movement(steady, run).max(turn(run)),
+    }
+}
+
+/// The largest relative change of a tensor from initialization to the last step.
+fn movement(steady: &[(NodeId, f64)], run: &Measured) -> f64 {
+    let (Some((_, start)), Some((_, last))) = (run.moments.first(), run.moments.last()) else { return 0.0 };
+    let relative = |(id, least): &(NodeId, f64)| {
+        Some(at(&last.change, id.index())? / at(&start.value, id.index())?.max(*least))
     };
-    steady.iter().filter_map(relative).fold(0.0, f64::max)
+    steady.iter().filter_map(relative).filter(|ratio| ratio.is_finite()).fold(0.0, f64::max)
+}
+
+/// How much of a parameter's way is lost, at most, because its gradient turns: with the gradient that it has at first it would go as far in
+/// every step as in the first ones.
+fn turn(run: &Measured) -> f64 {
+    let [(_, start), (early, first), .., (late, last)] = &run.moments[..] else { return 0.0 };
+    let lost = |at_param: usize| {
+        let is_felt = at(&start.entry_gradient, at_param)? > ROUNDING * at(&start.entry_summands, at_param)?;
+        let straight = at(&first.entry_change, at_param)? * (*late as f64 / *early as f64);
+        is_felt.then(|| 1.0 - at(&last.entry_change, at_param).unwrap_or(0.0) / straight)
+    };
+    (0..start.entries.len()).filter_map(lost).filter(|share| share.is_finite()).fold(0.0, f64::max)
+}
+
+fn at(sizes: &[Option<f64>], place: usize) -> Option<f64> {
+    sizes.get(place).copied().flatten()
 }

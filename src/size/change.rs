@@ -153,6 +153,11 @@ impl Changes<'_, '_> {
         }
     }
 
+    /// Whether what jumps does so for many of the entries of a tensor, as a mean of squares sees it.
+    fn many_jump(&self, source: NodeId) -> bool {
+        self.shaped.infinite[source.index()] && !self.first_order && !self.few_jump
+    }
+
     /// What of the rule comes through the change of one operand.
     pub fn through(&self, id: NodeId, at: usize, changes: &[Size], terms: &mut impl Terms) {
         let graph = self.shaped.graph;
@@ -170,8 +175,7 @@ impl Changes<'_, '_> {
             }
             Op::Map(func) => {
                 let initial = &self.initial[source.index()];
-                let many = self.shaped.infinite[source.index()] && !self.first_order && !self.few_jump;
-                let moved = elementwise::change(*func, initial, &size, many);
+                let moved = elementwise::change(*func, initial, &size, self.many_jump(source));
                 terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), moved)]);
             }
             Op::Normalize { .. } => {
@@ -188,8 +192,8 @@ impl Changes<'_, '_> {
                 // Which entries are the largest jumps, and their shares with them, in no direction that adds up: step by step it is seen, for
                 // bounds the scores count as smooth.
                 if self.echo.is_some() {
-                    let many = self.shaped.infinite[source.index()] && !self.first_order;
-                    let jumps = elementwise::crossing(&self.initial[source.index()], &size, many);
+                    let jumps =
+                        elementwise::crossing(&self.initial[source.index()], &size, self.many_jump(source));
                     terms.term(Rule::PassChange, &[(Quantity::ImageChange(source), jumps)]);
                 }
             }
