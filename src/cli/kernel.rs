@@ -12,6 +12,7 @@ use arguments::Which;
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
 use super::output;
+use super::phase::with_places;
 use super::progress::Meter;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::{Graph, NodeId, Norm, Op};
@@ -184,11 +185,8 @@ impl<'a> Asked<'a> {
 
 /// A network without a limit, with the place that has none.
 fn failed(network: &Network, error: &NoLimit) -> Failure {
-    let mut item = Diagnostic::new(Stage::Analysis, error.to_string());
-    if let Some(span) = error.span {
-        item = item.at(span, "here");
-    }
-    let item = item.help_if(error.help.clone());
+    let item = Diagnostic::new(Stage::Analysis, error.to_string());
+    let item = with_places(item, &error.places).help_if(error.help.clone());
     let item = match hold_examples_apart(network) {
         Ok(()) => item.note("`--sample 50` estimates the kernels of finite networks in its place"),
         Err(_) => item,
@@ -250,8 +248,7 @@ fn hold_examples_apart(network: &Network) -> Result<(), Failure> {
         "`{}` has no kernel: batch normalization makes examples depend on each other",
         graph.labels()[id.index()]
     );
-    let item = Diagnostic::new(Stage::Analysis, reason)
-        .at(graph.node(id).span, "here")
+    let item = with_places(Diagnostic::new(Stage::Analysis, reason), &graph.places(id))
         .help("`layer_norm` or `rms_norm` normalize one example at a time");
     Err(Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] }))
 }

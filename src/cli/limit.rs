@@ -176,7 +176,7 @@ fn grown(spec: &Spec, set: &[(String, i64)]) -> Result<(Network, Vec<(String, Ra
 }
 
 fn not_layers(network: &Network, error: &NotTwoLayers) -> Failure {
-    shown_where(network, error.to_string(), error.help.clone(), error.span)
+    shown_where(network, error.to_string(), error.help.clone(), &error.places)
 }
 
 /// Reads the spec that was named, whose hidden layer must be linear or not.

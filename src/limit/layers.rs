@@ -47,8 +47,8 @@ pub struct NotTwoLayers {
     pub reason: String,
     /// What is needed.
     pub help: String,
-    /// Where.
-    pub span: Option<Span>,
+    /// Where, and where that was called.
+    pub places: Vec<Span>,
 }
 
 /// A layer, and what it reads.
@@ -125,7 +125,11 @@ pub fn recognise(graph: &Graph) -> Read<TwoLayers> {
 
 impl Reader<'_> {
     fn refuse(&self, at: Option<NodeId>, reason: String) -> NotTwoLayers {
-        NotTwoLayers { reason, help: NEEDED.to_string(), span: at.map(|id| self.graph.node(id).span) }
+        NotTwoLayers {
+            reason,
+            help: NEEDED.to_string(),
+            places: at.map(|id| self.graph.places(id)).unwrap_or_default(),
+        }
     }
 
     fn at(&self, id: NodeId, what: &str) -> NotTwoLayers {
