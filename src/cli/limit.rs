@@ -12,11 +12,13 @@ use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments
 use super::data::numbers;
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
+use super::memory::{hold_networks, of_weights};
 use super::output::{command, threads};
 use super::phase::shown_where;
 use super::progress::Meter;
+use crate::check::setting;
 use crate::dim::{Dim, Symbol};
-use crate::graph::Func;
+use crate::graph::{Func, Graph};
 use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
 use crate::limit::layers::{Biases, NotTwoLayers, TwoLayers, growing, recognise};
@@ -62,6 +64,13 @@ fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
     )?;
     let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
     Ok(Answer { status: Status::if_complete(record.complete, holds), ..Answer::text(text) })
+}
+
+/// The largest networks with their gradients, one in every thread, must fit into the machine.
+fn hold(graph: &Graph, (symbol, widest, runs): (usize, i64, usize), each: f64) -> Result<(), Failure> {
+    let at_once = rayon::current_num_threads().min(runs) as f64;
+    let values = setting::values(graph, &[(symbol, widest)]);
+    hold_networks(of_weights(graph, &values, each * at_once), None, "choose smaller `--widths`")
 }
 
 /// Finite networks beside a limit, and the record of both.
@@ -320,6 +329,8 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     let (network, roles) = words(args)?;
     let course = args.course()?;
     threads(args.common.threads)?;
+    let widest = course.widths.last().copied().unwrap_or(1);
+    hold(&network.graph, (course.symbol, widest, course.seeds as usize), 8.0)?;
     let corpus = Corpus::new(&Text::pentateuch(), roles.vocabulary);
     let pieces = 2 * course.seeds as usize * course.widths.iter().sum::<i64>() as usize;
     let bar = Meter::counting("channels", pieces, args.common.output.quiet);

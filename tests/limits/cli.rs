@@ -107,6 +107,8 @@ fn bad_requests_are_refused_before_any_work() {
             "`3*n/2` is not a whole number at n = 3",
         ),
         ("limit mean-field --set d=3", "<SPEC>"),
+        #[cfg(target_os = "linux")]
+        ("limit embeddings --widths 64,1048576 --vocabulary 4096 --seeds 1000", "choose smaller `--widths`"),
         ("limit embeddings --vocabulary 12 --widths 8..32 --steps 30 --rate 1e9", "diverges"),
     ] {
         let text = refusal(line);

@@ -74,7 +74,7 @@ pub struct Examples {
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub targets: u16,
     /// The learning rate of the limit; 0.1 for a linear network, else 0.5.
-    #[arg(long, value_parser = rate)]
+    #[arg(long, value_parser = rate, allow_negative_numbers = true)]
     pub rate: Option<f64>,
     /// Steps of gradient descent.
     #[arg(long, default_value = "20", value_parser = clap::value_parser!(u32).range(1..=100_000))]
