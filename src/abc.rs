@@ -4,7 +4,7 @@
 //! Multipliers stand in two places: a parameter's own (the n^-a above), and in front of a contraction (a site of a tied
 //! parameter, attention scores).
 //!
-//! **Gauge** (TP-IV section 3, TP-V appendix B): moving a factor from the initialization into the multiplier and correcting the learning
+//! **Gauge** (TP-IV, TP-V): moving a factor from the initialization into the multiplier and correcting the learning
 //! rate leaves the function at every step the same. [`ParamScaling::shift`] does so; [`ParamScaling::canonical`] moves
 //! everything out of the multiplier, so two parameterizations are the same exactly when their canonical forms are equal.
 

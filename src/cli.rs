@@ -15,6 +15,7 @@ mod fmt;
 mod graph;
 pub mod kernel;
 pub mod limit;
+mod memory;
 pub mod names;
 pub mod output;
 pub mod phase;

@@ -327,6 +327,18 @@ impl Graph {
         names.join(".")
     }
 
+    /// Where a node was written, and where the definition that it was written in was called, by the spec itself.
+    pub fn places(&self, id: NodeId) -> Vec<Span> {
+        let node = self.node(id);
+        let around = std::iter::successors(Some(node.scope), |scope| self.scope(*scope).parent);
+        let calls =
+            around.map(|scope| self.scope(scope)).filter(|own| own.parent.is_some() && own.block.is_none());
+        [node.span]
+            .into_iter()
+            .chain(calls.last().map(|own| own.span).filter(|own| *own != node.span))
+            .collect()
+    }
+
     /// The names of all nodes for a reader, each once: the path that the spec gives it, `x'2` for the second node of that path;
     /// the parameter's path; the number of a node without a name, behind the definition that it was written in or the name of what it goes into.
     pub fn labels(&self) -> Vec<String> {

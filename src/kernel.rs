@@ -111,7 +111,9 @@ impl Limit {
         let label = |place: Place| labels[nodes[place].origin.index()].clone();
         let spanned = |mut error: NoLimit| {
             let id = graph.ids().find(|id| labels[id.index()] == error.node);
-            error.span = error.span.or(id.map(|id| graph.node(id).span));
+            if let Some(id) = id.filter(|_| error.places.is_empty()) {
+                error.places = graph.places(id);
+            }
             error
         };
         let mut planner = Planner::new(&nodes, &label);

@@ -243,8 +243,36 @@ pub fn compile_with_lengths(
     rules: &[(String, String)],
     lengths: &[(String, i64)],
 ) -> Result<Network, Diagnostics> {
+    made(name, source, loader, rules, &|loaded| replace_lengths(loaded, lengths))
+}
+
+/// The same where one scale symbol grows alone and the others keep the numbers that they have.
+pub fn compile_growing(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    lengths: &[(String, i64)],
+    grows: &str,
+) -> Result<Network, Diagnostics> {
+    made(name, source, loader, &[], &|loaded| {
+        replace_lengths(loaded, lengths)?;
+        loaded.files.iter_mut().for_each(|(_, tree)| lengths::fix_all_but(tree, grows));
+        Ok(())
+    })
+}
+
+/// What is done to the texts of a spec before a graph is made of them.
+type Change<'a> = &'a dyn Fn(&mut Loaded) -> Result<(), Vec<Diagnostic>>;
+
+fn made(
+    name: &str,
+    source: &str,
+    loader: &mut dyn Loader,
+    rules: &[(String, String)],
+    change: Change,
+) -> Result<Network, Diagnostics> {
     let mut sources = prelude::sources();
-    match graph(name, source, loader, rules, lengths, &mut sources) {
+    match graph(name, source, loader, rules, change, &mut sources) {
         Ok(graph) => Ok(Network { graph, sources }),
         Err(items) => Err(Diagnostics { sources, items }),
     }
@@ -255,11 +283,11 @@ fn graph(
     source: &str,
     loader: &mut dyn Loader,
     rules: &[(String, String)],
-    lengths: &[(String, i64)],
+    change: Change,
     sources: &mut SourceMap,
 ) -> Result<Graph, Vec<Diagnostic>> {
     let mut loaded = load(name, source, loader, sources)?;
-    replace_lengths(&mut loaded, lengths)?;
+    change(&mut loaded)?;
     let mut units: Vec<Unit> = loaded.files.iter().map(|(file, ast)| Unit { file: *file, ast }).collect();
     let Some(main) = units.pop() else { return Ok(Graph::default()) };
     let (mut further, mut errors) = (Vec::new(), Vec::new());

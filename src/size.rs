@@ -5,11 +5,11 @@
 //!
 //! | table | of | section |
 //! |---|---|---|
-//! | [`repetition`] | residual streams under a growing number of repetitions | TP-VI section 4 |
+//! | [`repetition`] | residual streams under a growing number of repetitions | TP-VI |
 //! | [`parity`] | sign symmetries, which decide between N^(1/2) and N | TP-I "Gaussian matrices are mean zero" |
-//! | [`forward`] | x_0, the values at initialization | TP-IV section 3, Spectral section 3 |
-//! | [`backward`] | G, the gradients, fresh and in training | TP-IV section 3, TP-IVb section 2 |
-//! | [`change`] | D = x_t - x_0, by update and by propagation | TP-IV Definition 3.2, TP-V appendix J |
+//! | [`forward`] | x_0, the values at initialization | TP-IV, Spectral |
+//! | [`backward`] | G, the gradients, fresh and in training | TP-IV, TP-IVb |
+//! | [`change`] | D = x_t - x_0, by update and by propagation | TP-IV Definition 3.2, TP-V |
 //! | [`analysis`] | all of them together, for a given abc-parameterization | |
 //! | [`echo`] | how much of a change lines up with what acts on it next | |
 //! | [`realized`] | all of them step by step, as an experiment sees them | |

@@ -86,6 +86,7 @@ const ROOMS: [(&str, &[&str]); 27] = [
         &[
             "check",
             "diagnostic",
+            "dim",
             "graph",
             "kernel",
             "network",

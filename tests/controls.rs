@@ -153,7 +153,7 @@ fn the_readout_of_the_standard_parameterization() {
     assert_eq!(calculus.label(found.class.problems[0].node), "readout.y");
 }
 
-/// 1 / sqrt(d) in front of scores, as of 2017, where the head grows: coherent after the first steps (TP-V, section 4.2). Gradient descent
+/// 1 / sqrt(d) in front of scores, as of 2017, where the head grows: coherent after the first steps (TP-V, Definition 4.1). Gradient descent
 /// also gets larger gradients through them, which break what stands before.
 #[test]
 fn attention_by_the_square_root() {

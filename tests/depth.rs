@@ -52,7 +52,7 @@ fn verdict(calculus: &Calculus, alpha: Rational, optimizer: Optimizer, power_of_
     classify(calculus, &analyze(calculus, Rc::new(abc), optimizer)).verdict
 }
 
-/// TP-VI section 4: blocks of one layer, rate n^-1 L^-gamma on normalized gradients. What the paper calls unfaithful (alpha > 1 at the
+/// TP-VI: blocks of one layer, rate n^-1 L^-gamma on normalized gradients. What the paper calls unfaithful (alpha > 1 at the
 /// critical rate) is a rate that grows with depth: each branch then changes by L^-gamma.
 fn tp_vi(alpha: Rational, gamma: Rational) -> Verdict {
     let sum = alpha.add(gamma).unwrap();

@@ -76,7 +76,7 @@ fn every_published_row() {
     assert_eq!(compared, 6);
 }
 
-/// TP-IV Table 1 (gradient descent); TP-V appendix J.3 (Adam, where the readout's initial weights do not count as aligned).
+/// TP-IV Table 1 (gradient descent); TP-V (Adam, where the readout's initial weights do not count as aligned).
 #[test]
 fn standard_parameterization_can_share_one_over_the_width() {
     for (terms, rate) in [

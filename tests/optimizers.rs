@@ -94,7 +94,7 @@ fn a_factor_that_depends_on_the_use_is_refused() {
     assert_eq!(text, "no rule says which matrix `wte` is for muon-jordan");
 }
 
-/// Fan-in 4 n into n: what the shape factors make of it (Liu et al. 2025, section 2.2; Jordan et al. 2024).
+/// Fan-in 4 n into n: what the shape factors make of it (Liu et al. 2025; Jordan et al. 2024).
 #[test]
 fn shapes_that_are_not_square() {
     let text = "scale n = 64

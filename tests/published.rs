@@ -93,7 +93,7 @@ fn assert_multipliers(name: &str, expected: &[(&str, &str)]) {
     }
 }
 
-/// TP-V section 4.2: q k / d where the head grows with the width; nothing where only the number of heads does.
+/// TP-V Definition 4.1: q k / d where the head grows with the width; nothing where only the number of heads does.
 #[test]
 fn attention_scores() {
     assert_multipliers("attention-growing-head", &[("s", "n^-1")]);

@@ -121,8 +121,8 @@ fn perceptrons_attain_their_bounds() {
     }
 }
 
-/// The first step of an unstable network, by hand: gradient descent at a constant rate moves the second layer by G n = n^1/2 (TP-IV
-/// section 3), and the readout by n on a tensor that has become n^1/2.
+/// The first step of an unstable network, by hand: gradient descent at a constant rate moves the second layer by G n = n^1/2 (TP-IV),
+/// and the readout by n on a tensor that has become n^1/2.
 #[test]
 fn standard_networks_explode_as_by_hand() {
     let calculus = calculus(&spec("mlp"));

@@ -315,7 +315,7 @@ pub struct Run {
     pub loss: Vec<f64>,
 }
 
-/// How an update aligns with what it is multiplied with (Everett et al. 2024, arXiv 2407.05872, section 3): the exponent a in
+/// How an update aligns with what it is multiplied with (Everett et al. 2024, arXiv 2407.05872): the exponent a in
 /// |ΔW x| = |ΔW| |x| N^a, N being the length that is summed. It is 1 for full alignment and 1/2 for none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Alignment {

@@ -31,7 +31,7 @@ pub struct DataArguments {
 impl DataArguments {
     /// The network at the lengths that the user, its own experiment and the data ask for, in this order; and the data.
     pub fn network(&self, spec: &Spec) -> Result<(Network, Source), Failure> {
-        let mut set = self.lengths()?;
+        let mut set = numbers(&self.set)?;
         let chosen = self.chosen()?;
         let declared = spec.compile(&[])?.graph;
         // A spec's own experiment has the lengths of the data that it names; a user's arrays have others.
@@ -44,19 +44,6 @@ impl DataArguments {
         let source = chosen.unwrap_or_else(|| suited(&network.graph));
         add(&mut set, lengths(&source, &network.graph));
         Ok((spec.compile(&set)?, source))
-    }
-
-    fn lengths(&self) -> Result<Vec<(String, i64)>, Failure> {
-        let read = |text: &String| {
-            let pair = text
-                .split_once('=')
-                .and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
-            let pair = pair.filter(|(_, value): &(&str, i64)| *value > 0);
-            let error =
-                || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
-            pair.map(|(name, value)| (name.to_string(), value)).ok_or_else(error)
-        };
-        self.set.iter().map(read).collect()
     }
 
     /// What the user asks for, read.
@@ -79,6 +66,18 @@ impl DataArguments {
             _ => Err(unknown(first)),
         }
     }
+}
+
+/// What `--set` says: names of dims and scale symbols with their numbers.
+pub fn numbers(set: &[String]) -> Result<Vec<(String, i64)>, Failure> {
+    let read = |text: &String| {
+        let pair =
+            text.split_once('=').and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
+        let pair = pair.filter(|(_, value): &(&str, i64)| *value > 0);
+        let error = || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
+        pair.map(|(name, value)| (name.to_string(), value)).ok_or_else(error)
+    };
+    set.iter().map(read).collect()
 }
 
 /// One of the data sets within.

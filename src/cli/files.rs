@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::failure::Failure;
 use crate::diagnostic::did_you_mean;
 use crate::loader::Loader;
-use crate::network::{Network, compile_with, compile_with_lengths};
+use crate::network::{Network, compile_growing, compile_with, compile_with_lengths};
 
 /// A spec longer than this is a mistake.
 const LARGEST: u64 = 64 << 20;
@@ -62,6 +62,13 @@ impl Spec {
         loader.remember(&self.path);
         let name = name(&self.path);
         Ok(compile_with_lengths(&name, &self.text, &mut loader, &self.rules, lengths)?)
+    }
+
+    /// Compiles the spec, with other numbers for some dims and scale symbols, so that one scale symbol grows and the others keep their numbers.
+    pub fn compile_growing(&self, lengths: &[(String, i64)], grows: &str) -> Result<Network, Failure> {
+        let mut loader = FileLoader::default();
+        loader.remember(&self.path);
+        Ok(compile_growing(&name(&self.path), &self.text, &mut loader, lengths, grows)?)
     }
 }
 

@@ -11,7 +11,9 @@ use arguments::Which;
 
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
+use super::memory::{hold_networks, of_weights};
 use super::output;
+use super::phase::with_places;
 use super::progress::Meter;
 use crate::diagnostic::{Diagnostic, Diagnostics, Stage};
 use crate::graph::{Graph, NodeId, Norm, Op};
@@ -89,6 +91,7 @@ impl<'a> Asked<'a> {
             limit.as_ref().map_or_else(|| positions(graph, self.output, &self.values), Limit::positions);
         let count = self.train.len() + self.test.len();
         hold_memory(self.args, limit.as_ref(), count * positions)?;
+        self.hold_networks()?;
         let failed = |error: crate::kernel::study::NoStudy| Failure::new(error.to_string());
         let train = examples(graph, &self.data, &self.train, positions).map_err(failed)?;
         let test = examples(graph, &self.data, &self.test, positions).map_err(failed)?;
@@ -130,6 +133,15 @@ impl<'a> Asked<'a> {
             seconds: 0.0,
         };
         Ok((record, gram))
+    }
+
+    /// Finite networks that do not fit are refused as well: drawn ones have a gradient, one network in every thread; the trained one has two moments more.
+    fn hold_networks(&self) -> Result<(), Failure> {
+        let weights = |each: f64| of_weights(&self.network.graph, &self.values, each);
+        let drawn = self.args.sample.map_or(0.0, |count| 16.0 * f64::from(count.min(current_threads())));
+        let trained = if self.args.trained { 16.0 } else { 0.0 };
+        let help = "choose a smaller network with `--set`, or allow more with `--memory`";
+        hold_networks(weights(drawn.max(trained)), Some(self.args.memory * 1e9), help)
     }
 
     /// After an interrupt: the first examples, of which so many have kernels, in the proportion that was asked for. None if all have.
@@ -184,11 +196,8 @@ impl<'a> Asked<'a> {
 
 /// A network without a limit, with the place that has none.
 fn failed(network: &Network, error: &NoLimit) -> Failure {
-    let mut item = Diagnostic::new(Stage::Analysis, error.to_string());
-    if let Some(span) = error.span {
-        item = item.at(span, "here");
-    }
-    let item = item.help_if(error.help.clone());
+    let item = Diagnostic::new(Stage::Analysis, error.to_string());
+    let item = with_places(item, &error.places).help_if(error.help.clone());
     let item = match hold_examples_apart(network) {
         Ok(()) => item.note("`--sample 50` estimates the kernels of finite networks in its place"),
         Err(_) => item,
@@ -206,6 +215,10 @@ fn chosen(args: &KernelArguments, data: &Bound) -> Result<(Vec<usize>, Vec<usize
         ));
     }
     Ok(((0..train).collect(), (train..train + test).collect()))
+}
+
+fn current_threads() -> u32 {
+    rayon::current_num_threads() as u32
 }
 
 /// Kernels that do not fit are refused before any work.
@@ -250,8 +263,7 @@ fn hold_examples_apart(network: &Network) -> Result<(), Failure> {
         "`{}` has no kernel: batch normalization makes examples depend on each other",
         graph.labels()[id.index()]
     );
-    let item = Diagnostic::new(Stage::Analysis, reason)
-        .at(graph.node(id).span, "here")
+    let item = with_places(Diagnostic::new(Stage::Analysis, reason), &graph.places(id))
         .help("`layer_norm` or `rms_norm` normalize one example at a time");
     Err(Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] }))
 }

@@ -9,15 +9,19 @@ use std::time::Instant;
 
 use arguments::{Common, EmbeddingArguments, Examples, LimitTask, LinearArguments, MeanFieldArguments};
 
+use super::data::numbers;
 use super::failure::{Answer, Failure, Status};
 use super::files::Spec;
+use super::memory::{hold_networks, of_weights};
 use super::output::{command, threads};
 use super::phase::shown_where;
 use super::progress::Meter;
-use crate::graph::Func;
+use crate::check::setting;
+use crate::dim::{Dim, Symbol};
+use crate::graph::{Func, Graph};
 use crate::limit::embedding::{Roles, diverged, holds};
 use crate::limit::finite::{self, NotRun};
-use crate::limit::layers::{Biases, TwoLayers, recognise};
+use crate::limit::layers::{Biases, NotTwoLayers, TwoLayers, growing, recognise};
 use crate::limit::problem::Problem;
 use crate::limit::record::{Embedded, Followed, Side};
 use crate::limit::words::Corpus;
@@ -25,6 +29,7 @@ use crate::limit::{linear, particles};
 use crate::network::{Network, compile};
 use crate::numeric::data::{Column, Source, Text, bind};
 use crate::parameterization::Named;
+use crate::rational::Rational;
 use crate::report::{limit_html, limit_text};
 use crate::watch::Watch;
 
@@ -59,6 +64,13 @@ fn followed(common: &Common, record: &Followed) -> Result<Answer, Failure> {
     )?;
     let holds = record.resolved && record.finite.as_ref().is_none_or(|own| own.holds);
     Ok(Answer { status: Status::if_complete(record.complete, holds), ..Answer::text(text) })
+}
+
+/// The largest networks with their gradients, one in every thread, must fit into the machine.
+fn hold(graph: &Graph, (symbol, widest, runs): (usize, i64, usize), each: f64) -> Result<(), Failure> {
+    let at_once = rayon::current_num_threads().min(runs) as f64;
+    let values = setting::values(graph, &[(symbol, widest)]);
+    hold_networks(of_weights(graph, &values, each * at_once), None, "choose smaller `--widths`")
 }
 
 /// Finite networks beside a limit, and the record of both.
@@ -96,11 +108,17 @@ fn beside(
     Ok(record)
 }
 
-fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) -> Followed {
+fn record(
+    limit: &str,
+    (given, layers): (Option<&Given>, &str),
+    method: String,
+    outputs: Vec<Vec<f64>>,
+) -> Followed {
     Followed {
         limit: limit.to_string(),
         command: command(),
-        network,
+        network: given.map_or_else(|| layers.to_string(), |own| own.formula(layers)),
+        symbol: given.map_or("n", Given::symbol).to_string(),
         method,
         loss: "mean over examples of |f - y|^2 / 2".to_string(),
         rate: 0.0,
@@ -119,14 +137,62 @@ fn record(limit: &str, network: String, method: String, outputs: Vec<Vec<f64>>) 
 struct Given {
     network: Network,
     layers: TwoLayers,
+    /// The scale symbols that do not grow here, with their numbers.
+    fixed: Vec<(String, Rational)>,
+}
+
+impl Given {
+    /// The scale symbol that grows.
+    fn symbol(&self) -> &str {
+        &self.network.graph.scales[0].name
+    }
+
+    /// The network as a formula, and what of it is not to be seen there.
+    fn formula(&self, layers: &str) -> String {
+        let mut text = format!("{}: {layers}", self.network.graph.name);
+        if self.layers.neurons != Rational::ONE {
+            text += &format!("; {} neurons", neurons(self.layers.neurons, self.symbol()));
+        }
+        self.fixed.iter().for_each(|(name, number)| text += &format!("; {name} = {number}"));
+        text
+    }
+}
+
+/// `2*n`, `n/2`
+fn neurons(per_unit: Rational, symbol: &str) -> String {
+    Dim { coefficient: per_unit, ..Dim::symbol(Symbol(0)) }.display(&[symbol.to_string()]).to_string()
+}
+
+/// The spec where one scale symbol grows, which neurons are counted by, and the others keep their numbers.
+fn grown(spec: &Spec, set: &[(String, i64)]) -> Result<(Network, Vec<(String, Rational)>), Failure> {
+    let whole = spec.compile(set)?;
+    let scales = &whole.graph.scales;
+    let places = growing(&whole.graph).map_err(|error| not_layers(&whole, &error))?;
+    let is_set = |at: &&usize| set.iter().any(|(name, _)| *name == scales[**at].name);
+    let Some(grows) = places.iter().find(|at| !is_set(at)).map(|at| &scales[*at].name) else {
+        let name = &scales[places[0]].name;
+        return Err(Failure::Other(
+            format!("--set: `{name}` counts the neurons, which are to grow"),
+            Some(format!("choose its values by `--widths`, without `--set {name}=...`")),
+        ));
+    };
+    let others = scales.iter().filter(|scale| scale.name != *grows);
+    let fixed: Vec<_> = others.map(|scale| (scale.name.clone(), scale.base)).collect();
+    match fixed.is_empty() {
+        true => Ok((whole, fixed)),
+        false => Ok((spec.compile_growing(set, grows)?, fixed)),
+    }
+}
+
+fn not_layers(network: &Network, error: &NotTwoLayers) -> Failure {
+    shown_where(network, error.to_string(), error.help.clone(), &error.places)
 }
 
 /// Reads the spec that was named, whose hidden layer must be linear or not.
-fn given(spec: Option<&PathBuf>, linear: bool) -> Result<Option<Given>, Failure> {
+fn given(spec: Option<&PathBuf>, set: &[String], linear: bool) -> Result<Option<Given>, Failure> {
     let Some(path) = spec else { return Ok(None) };
-    let network = Spec::read(path, &[])?.compile(&[])?;
-    let layers = recognise(&network.graph)
-        .map_err(|error| shown_where(&network, error.to_string(), error.help.clone(), error.span))?;
+    let (network, fixed) = grown(&Spec::read(path, &[])?, &numbers(set)?)?;
+    let layers = recognise(&network.graph).map_err(|error| not_layers(&network, &error))?;
     match (layers.func, linear) {
         (Some(func), true) => Err(Failure::Other(
             format!(
@@ -139,13 +205,13 @@ fn given(spec: Option<&PathBuf>, linear: bool) -> Result<Option<Given>, Failure>
             "the hidden layer of this spec is linear".to_string(),
             Some(format!("its limit is known exactly, as in `mupc limit linear {}`", path.display())),
         )),
-        _ => Ok(Some(Given { network, layers })),
+        _ => Ok(Some(Given { network, layers, fixed })),
     }
 }
 
 /// The examples that were given, or for a spec eight of a random teacher, or the usual ones.
 fn examples(examples: &Examples, given: Option<&Given>, usual: Problem) -> Result<Problem, Failure> {
-    let Some(Given { network, layers }) = given else { return examples.problem(|| Ok(usual.clone())) };
+    let Some(Given { network, layers, .. }) = given else { return examples.problem(|| Ok(usual.clone())) };
     let teacher = || {
         let graph = &network.graph;
         let values: Vec<_> = graph.scales.iter().map(|scale| scale.base).collect();
@@ -170,14 +236,9 @@ fn examples(examples: &Examples, given: Option<&Given>, usual: Problem) -> Resul
     }
 }
 
-/// The network as a formula.
-fn formula(name: Option<&str>, layers: &str) -> String {
-    name.map_or_else(|| layers.to_string(), |name| format!("{name}: {layers}"))
-}
-
 fn run_linear(args: &LinearArguments) -> Result<Answer, Failure> {
     let started = Instant::now();
-    let given = given(args.spec.as_ref(), true)?;
+    let given = given(args.spec.as_ref(), &args.examples.set, true)?;
     let one = Problem::new(&[(vec![1.0], vec![1.0])]).unwrap_or_default();
     let problem = examples(&args.examples, given.as_ref(), one)?;
     let course = args.examples.course(None)?;
@@ -193,7 +254,7 @@ fn run_linear(args: &LinearArguments) -> Result<Answer, Failure> {
     };
     let found = record(
         "linear",
-        formula(given.as_ref().map(|own| &own.network.graph.name[..]), layers),
+        (given.as_ref(), layers),
         format!("exact recursion of {size} x {size} second moments of one neuron"),
         outputs,
     );
@@ -204,7 +265,7 @@ fn run_linear(args: &LinearArguments) -> Result<Answer, Failure> {
 
 fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     let started = Instant::now();
-    let given = given(args.spec.as_ref(), false)?;
+    let given = given(args.spec.as_ref(), &args.examples.set, false)?;
     let problem = examples(&args.examples, given.as_ref(), Problem::circle(8))?;
     let own = given.as_ref().and_then(|own| own.layers.func);
     let func = own.or(args.activation).unwrap_or(Func::Tanh);
@@ -229,7 +290,7 @@ fn run_mean_field(args: &MeanFieldArguments) -> Result<Answer, Failure> {
     let layers = format!("f(x) = (1/n) sum a {}({inner}){shift}: one hidden layer", func.name());
     let mut found = record(
         "mean-field",
-        formula(given.as_ref().map(|own| &own.network.graph.name[..]), &layers),
+        (given.as_ref(), &layers),
         format!(
             "quasi-Monte Carlo: {} shifts of a lattice of {} particles",
             limit.shifts,
@@ -268,6 +329,8 @@ fn run_embeddings(args: &EmbeddingArguments) -> Result<Answer, Failure> {
     let (network, roles) = words(args)?;
     let course = args.course()?;
     threads(args.common.threads)?;
+    let widest = course.widths.last().copied().unwrap_or(1);
+    hold(&network.graph, (course.symbol, widest, course.seeds as usize), 8.0)?;
     let corpus = Corpus::new(&Text::pentateuch(), roles.vocabulary);
     let pieces = 2 * course.seeds as usize * course.widths.iter().sum::<i64>() as usize;
     let bar = Meter::counting("channels", pieces, args.common.output.quiet);

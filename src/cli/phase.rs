@@ -96,16 +96,19 @@ fn layer(args: &PhaseArguments, network: &Network) -> Result<Func, Failure> {
 }
 
 fn refused(network: &Network, error: &NoBlock) -> Failure {
-    shown_where(network, error.to_string(), error.help.clone(), error.span)
+    shown_where(network, error.to_string(), error.help.clone(), &error.places)
 }
 
 /// Why a spec has not the structure that is needed, with the place.
-pub fn shown_where(network: &Network, reason: String, help: String, span: Option<Span>) -> Failure {
-    let mut item = Diagnostic::new(Stage::Analysis, reason).help(help);
-    if let Some(span) = span {
-        item = item.at(span, "here");
-    }
+pub fn shown_where(network: &Network, reason: String, help: String, places: &[Span]) -> Failure {
+    let item = with_places(Diagnostic::new(Stage::Analysis, reason).help(help), places);
     Failure::from(Diagnostics { sources: network.sources.clone(), items: vec![item] })
+}
+
+/// Where a node was written and, if that is a definition, where it was called.
+pub fn with_places(item: Diagnostic, places: &[Span]) -> Diagnostic {
+    let labels = ["here", "called here"];
+    places.iter().zip(labels).fold(item, |item, (span, label)| item.at(*span, label))
 }
 
 fn failed(error: &NotTrained) -> Failure {

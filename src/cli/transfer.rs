@@ -1,7 +1,6 @@
 //! `mupc transfer`.
 
 mod arguments;
-mod memory;
 mod progress;
 mod store;
 

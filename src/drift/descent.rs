@@ -11,7 +11,7 @@ use crate::numeric::program::{Program, Slot};
 use crate::numeric::real::Real;
 
 /// A network in training on one batch: F = alpha (f - f_0) on L / alpha^2, where f_0 is what the network gives at initialization (Chizat, Oyallon & Bach
-/// 2019, arXiv 1812.07956, section 1.2). Without f_0 what drives training would be its noise at small widths and the targets at large ones.
+/// 2019, arXiv 1812.07956). Without f_0 what drives training would be its noise at small widths and the targets at large ones.
 #[derive(Clone, Debug)]
 pub struct Descent<T> {
     machine: Machine<T>,

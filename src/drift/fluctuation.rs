@@ -1,7 +1,7 @@
 //! Moments over draws at initialization: how much depth over width makes activations and the kernel fluctuate.
 //!
 //! For a relu layer with independent normal weights and no bias, |h'|^2 given |h|^2 is a sum of n independent terms, so that exactly
-//! E|h'|^4 / (E|h'|^2)^2 = (1 + 5/n) E|h|^4 / (E|h|^2)^2, whatever the variance of the weights (Hanin & Nica 2020, arXiv 1909.05989, section 1; Hanin 2018,
+//! E|h'|^4 / (E|h'|^2)^2 = (1 + 5/n) E|h|^4 / (E|h|^2)^2, whatever the variance of the weights (Hanin & Nica 2020, arXiv 1909.05989; Hanin 2018,
 //! arXiv 1801.03744); for a linear layer 5 is 2. The relative variance of the kernel's diagonal is of the order of depth over width as well.
 
 use super::record::Point;

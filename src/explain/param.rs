@@ -253,7 +253,7 @@ impl About<'_, '_> {
                 let compared = self.compared_with_epsilon();
                 section
                     .conclusions
-                    .push(format!("eps is compared with {compared}: {epsilon}   [TP-IVb Lemma 2.8.11]"));
+                    .push(format!("eps is compared with {compared}: {epsilon}   [TP-IVb section 2.8]"));
             }
         }
         if let Some(decay) = &self.found.weight_decay[self.param.index()] {

@@ -34,8 +34,8 @@ pub struct NoLimit {
     pub reason: String,
     /// What would help.
     pub help: Option<String>,
-    /// Where it was written.
-    pub span: Option<Span>,
+    /// Where it was written, and where that was called.
+    pub places: Vec<Span>,
 }
 
 /// One axis of a tensor in the limit.
@@ -179,7 +179,7 @@ impl Building<'_> {
             node: self.labels[self.at.index()].clone(),
             reason: reason.into(),
             help: None,
-            span: Some(self.graph.node(self.at).span),
+            places: self.graph.places(self.at),
         }
     }
 

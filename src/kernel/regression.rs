@@ -39,7 +39,9 @@ impl Regression {
     /// If it is not positive semidefinite.
     pub fn new(kernel: MatRef<f64>, targets: MatRef<f64>, ridge: f64) -> Result<Regression, NoRegression> {
         let count = kernel.nrows();
-        let mean = (0..count).map(|at| kernel[(at, at)]).sum::<f64>() / count.max(1) as f64;
+        let mean = (0..count).map(|at| kernel[(at, at)]).sum::<f64>().abs() / count.max(1) as f64;
+        // A kernel that is zero everywhere has no size of its own.
+        let size = if mean == 0.0 { 1.0 } else { mean };
         let mut jitter = 0.0;
         loop {
             let mut shifted = kernel.to_owned();
@@ -48,8 +50,8 @@ impl Regression {
                 let weights = factor.solve(targets);
                 return Ok(Regression { factor, weights, targets: targets.to_owned(), ridge, jitter });
             }
-            jitter = if jitter == 0.0 { mean.abs().max(f64::MIN_POSITIVE) * 1e-14 } else { 10.0 * jitter };
-            if !jitter.is_finite() || jitter > 1e-4 * mean.abs() {
+            jitter = if jitter == 0.0 { size * 1e-14 } else { 10.0 * jitter };
+            if !jitter.is_finite() || jitter > 1e-4 * size {
                 return Err(NoRegression::Indefinite(jitter));
             }
         }

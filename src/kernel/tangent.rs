@@ -1,8 +1,7 @@
 //! The tangent kernel of one finite network, from one forward pass and one backward pass per entry of the output, over all examples at once.
 //!
 //! The Jacobian J by a weight of a contraction is a sum over positions of outer products g a', so J J' is, entry by entry, the Gram matrix of the
-//! activations times the Gram matrix of the gradients, and J is never formed (Novak, Sohl-Dickstein & Schoenholz 2022, arXiv 2206.08720, sections 3.2 and
-//! 3.4). Where a weight is read at several positions, the outer products are added up per example. Biases and gains have short Jacobians, which
+//! activations times the Gram matrix of the gradients, and J is never formed (Novak, Sohl-Dickstein & Schoenholz 2022, arXiv 2206.08720). Where a weight is read at several positions, the outer products are added up per example. Biases and gains have short Jacobians, which
 //! are formed. Weights that are used in other ways (tables, transposed or tied in two roles) are differentiated one example at a time.
 //!
 //! Weights may be counted with factors: with learning rates as factors this is the kernel by which gradient descent moves the output.

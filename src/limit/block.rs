@@ -25,8 +25,8 @@ pub struct NoBlock {
     pub reason: String,
     /// What to do.
     pub help: String,
-    /// Where.
-    pub span: Option<Span>,
+    /// Where, and where that was called.
+    pub places: Vec<Span>,
 }
 
 /// Finds the layer.
@@ -42,7 +42,7 @@ pub fn find(graph: &Graph) -> Result<Block, NoBlock> {
                 reason: format!("`{}` {reason}", labels[id.index()]),
                 help: "the maps are those of plain layers phi(W x + b); for such a layer by itself, name its activation, as in `--activation relu`"
                     .to_string(),
-                span: Some(graph.node(id).span),
+                places: graph.places(id),
             });
         }
     }
@@ -64,12 +64,12 @@ pub fn find(graph: &Graph) -> Result<Block, NoBlock> {
         (None, _) => Err(NoBlock {
             reason: "the network has no layer phi(W x + b) whose outputs grow in number".to_string(),
             help,
-            span: None,
+            places: Vec::new(),
         }),
         (Some((one, _)), Some((two, (_, nodes)))) => Err(NoBlock {
             reason: format!("the network has layers with {} and with {}", one.name(), two.name()),
             help,
-            span: nodes.first().map(|id| graph.node(*id).span),
+            places: nodes.first().map(|id| graph.places(*id)).unwrap_or_default(),
         }),
     }
 }

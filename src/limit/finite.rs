@@ -1,6 +1,6 @@
 //! Networks of finite width beside their limits: the spec of the limit under the compiler's own muP, trained at growing widths.
 //!
-//! All parameterizations are one network at width 1, where a weight starts with variance 1 / fan-in; so the rate of the limit is the rate at width 1. A mean over n
+//! All parameterizations are one network at one neuron, where a weight starts with variance 1 / fan-in; so the rate of the limit is the rate of one neuron. A mean over n
 //! neurons that start independently differs from its expectation by n^(-1/2), and so do the outputs at every step.
 
 use std::sync::Arc;
@@ -35,6 +35,9 @@ pub enum NotRun {
     /// The network has another structure than the limit.
     #[error("{0}")]
     Layers(#[from] NotTwoLayers),
+    /// A number does not fit.
+    #[error("the number of neurons at width {0} is out of range")]
+    Size(i64),
     /// The network cannot be built.
     #[error("{0}")]
     Build(#[from] BuildError),
@@ -63,7 +66,7 @@ pub struct Course {
     pub rate: f64,
     /// Steps of gradient descent.
     pub steps: usize,
-    /// Widths, ascending.
+    /// Values of the scale symbol that neurons are counted by, ascending.
     pub widths: Vec<i64>,
     /// Independent networks per width.
     pub seeds: u64,
@@ -97,7 +100,9 @@ impl Course {
         let rate = self.rate / (2.0 * layers.factor);
         let base = Base { learning_rate: rate, ..Base::default() };
         let values = [Rational::integer(width)];
-        let setting = setting(&calculus, &found, &[Rational::ONE], &values, &base);
+        // The base of the scale symbol is what it is at one neuron.
+        let one = Rational::ONE.div(layers.neurons).ok_or(NotRun::Size(width))?;
+        let setting = setting(&calculus, &found, &[one], &values, &base);
         let program = build(&network.graph, &values, problem.count(), &setting, Purpose::Training)?;
         Ok(Prepared { program: Arc::new(program), setting, data: layers.data })
     }

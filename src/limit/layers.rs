@@ -2,6 +2,7 @@
 //!
 //! Only such networks have the limits of [`super::linear`] and [`super::particles`]. Names, roles and paths say nothing here: what counts are the operations.
 
+use crate::dim::{Dim, Symbol};
 use crate::graph::{Func, Graph, Init, Multiplier, NodeId, Op, ParamId};
 use crate::rational::Rational;
 use crate::source::Span;
@@ -30,10 +31,12 @@ pub struct TwoLayers {
     pub data: [usize; 2],
     /// The loss is this times |f - y|^2.
     pub factor: f64,
+    /// Neurons per unit of the scale symbol.
+    pub neurons: Rational,
 }
 
 /// What a spec would have to be.
-const NEEDED: &str = "the limit is that of one hidden layer, f(x) = V phi(W x + b) + c with a vector x, as many neurons as the one `scale` symbol says, and a loss \
+const NEEDED: &str = "the limit is that of one hidden layer, f(x) = V phi(W x + b) + c with a vector x, neurons in proportion to a `scale` symbol, and a loss \
     that is a multiple of |f - y|^2; the biases and phi may be missing";
 
 /// Why a spec is no network of two layers.
@@ -44,8 +47,8 @@ pub struct NotTwoLayers {
     pub reason: String,
     /// What is needed.
     pub help: String,
-    /// Where.
-    pub span: Option<Span>,
+    /// Where, and where that was called.
+    pub places: Vec<Span>,
 }
 
 /// A layer, and what it reads.
@@ -64,30 +67,49 @@ struct Reader<'a> {
 
 type Read<T> = Result<T, NotTwoLayers>;
 
+/// The layers of a spec, and what is between them.
+struct Layers {
+    output: NodeId,
+    last: Layer,
+    func: Option<Func>,
+    first: Layer,
+}
+
+/// The scale symbols that the number of neurons is proportional to and no input or target grows with, by place: one of them is to grow, the others to keep
+/// their numbers.
+///
+/// # Errors
+/// If there are no two layers, or there is no such symbol.
+pub fn growing(graph: &Graph) -> Read<Vec<usize>> {
+    let reader = Reader { graph, labels: graph.labels() };
+    let (id, dim) = reader.neurons(reader.layers()?.first.product)?;
+    let proportional = |at: &usize| dim.powers.exponent(Symbol(*at as u16)) == Rational::ONE;
+    let found: Vec<usize> = (0..graph.scales.len()).filter(proportional).collect();
+    if found.is_empty() {
+        let entries = format!("has {} entries, in proportion to no `scale` symbol", reader.shown(dim));
+        return Err(reader.at(id, &entries));
+    }
+    let data: Vec<NodeId> = graph.ids().filter(|id| matches!(graph.node(*id).op, Op::Data(_))).collect();
+    let grown = |at: &usize| data.iter().copied().find(|id| reader.grows_with(*id, *at));
+    match found.iter().map(grown).collect::<Option<Vec<NodeId>>>() {
+        Some(all) => Err(reader.at(all[0], "grows with the number of neurons")),
+        None => Ok(found.into_iter().filter(|at| grown(at).is_none()).collect()),
+    }
+}
+
 /// Reads a spec.
 ///
 /// # Errors
 /// If it is not of this form.
 pub fn recognise(graph: &Graph) -> Read<TwoLayers> {
     let reader = Reader { graph, labels: graph.labels() };
-    let [output] = graph.outputs[..] else {
-        return Err(reader.refuse(None, format!("the spec has {} outputs, not one", graph.outputs.len())));
-    };
-    let last = reader.layer(output)?;
-    let (func, hidden) = match graph.node(last.source).op {
-        Op::Map(func) => (Some(func), graph.node(last.source).operands[0]),
-        _ => (None, last.source),
-    };
-    if let Some(Func::Log | Func::Sqrt | Func::Recip) = func {
-        return Err(reader.at(last.source, "has no mean square of a Gaussian"));
-    }
-    let first = reader.layer(hidden)?;
+    let Layers { output, last, func, first } = reader.layers()?;
     let Op::Data(input) = graph.node(first.source).op else {
         return Err(
             reader.at(first.source, "stands before the hidden layer, which must read the input itself")
         );
     };
-    reader.neurons(first.product)?;
+    let neurons = reader.per_unit(first.product)?;
     let (inputs, outputs) = (reader.length(first.source)?, reader.length(output)?);
     let used = [Some(last.weight), last.bias, Some(first.weight), first.bias].into_iter().flatten();
     if used.count() != graph.params.len() || first.weight == last.weight {
@@ -98,12 +120,16 @@ pub fn recognise(graph: &Graph) -> Read<TwoLayers> {
         return Err(reader.refuse(None, "the spec has more than one input and one target".to_string()));
     }
     let biases = Biases { hidden: first.bias.is_some(), output: last.bias.is_some() };
-    Ok(TwoLayers { func, biases, inputs, outputs, data: [input.index(), target], factor })
+    Ok(TwoLayers { func, biases, inputs, outputs, data: [input.index(), target], factor, neurons })
 }
 
 impl Reader<'_> {
     fn refuse(&self, at: Option<NodeId>, reason: String) -> NotTwoLayers {
-        NotTwoLayers { reason, help: NEEDED.to_string(), span: at.map(|id| self.graph.node(id).span) }
+        NotTwoLayers {
+            reason,
+            help: NEEDED.to_string(),
+            places: at.map(|id| self.graph.places(id)).unwrap_or_default(),
+        }
     }
 
     fn at(&self, id: NodeId, what: &str) -> NotTwoLayers {
@@ -164,17 +190,53 @@ impl Reader<'_> {
         Ok(bias)
     }
 
-    /// The number of neurons is the one scale symbol.
-    fn neurons(&self, id: NodeId) -> Read<()> {
-        let shape = &self.graph.node(id).shape;
-        let plain = shape.iter().all(|dim| {
-            dim.coefficient == Rational::ONE && dim.powers.iter().all(|(_, power)| power == Rational::ONE)
-        });
-        let grows = shape.iter().all(|dim| !dim.is_finite()) && !shape.is_empty();
-        match plain && grows && self.graph.scales.len() == 1 {
-            true => Ok(()),
-            false => Err(self.at(id, "has not as many entries as the one `scale` symbol says")),
+    /// Both layers; a function between them must have a mean square.
+    fn layers(&self) -> Read<Layers> {
+        let graph = self.graph;
+        let [output] = graph.outputs[..] else {
+            return Err(self.refuse(None, format!("the spec has {} outputs, not one", graph.outputs.len())));
+        };
+        let last = self.layer(output)?;
+        let (func, hidden) = match graph.node(last.source).op {
+            Op::Map(func) => (Some(func), graph.node(last.source).operands[0]),
+            _ => (None, last.source),
+        };
+        if let Some(Func::Log | Func::Sqrt | Func::Recip) = func {
+            return Err(self.at(last.source, "has no mean square of a Gaussian"));
         }
+        Ok(Layers { output, func, first: self.layer(hidden)?, last })
+    }
+
+    /// The number of neurons, and where it stands.
+    fn neurons(&self, id: NodeId) -> Read<(NodeId, &Dim)> {
+        match &self.graph.node(id).shape[..] {
+            [dim] if !dim.is_finite() => Ok((id, dim)),
+            [dim] => Err(self.at(id, &format!("has {} entries, which do not grow", self.shown(dim)))),
+            _ => Err(self.at(id, "is no vector of neurons")),
+        }
+    }
+
+    /// Neurons per unit of the one scale symbol.
+    fn per_unit(&self, id: NodeId) -> Read<Rational> {
+        let (_, dim) = self.neurons(id)?;
+        let proportional = dim.powers.iter().all(|(_, power)| power == Rational::ONE);
+        match proportional && self.graph.scales.len() == 1 {
+            true => Ok(dim.coefficient),
+            false => {
+                Err(self.at(id, "has not a multiple of the one `scale` symbol as its number of entries"))
+            }
+        }
+    }
+
+    /// Whether a length of a tensor grows with a scale symbol.
+    fn grows_with(&self, id: NodeId, symbol: usize) -> bool {
+        let shape = &self.graph.node(id).shape;
+        shape.iter().any(|dim| !dim.powers.exponent(Symbol(symbol as u16)).is_zero())
+    }
+
+    fn shown(&self, dim: &Dim) -> String {
+        let names: Vec<String> = self.graph.scales.iter().map(|scale| scale.name.clone()).collect();
+        dim.display(&names).to_string()
     }
 
     /// The length of a vector that does not grow; 1 of a number.

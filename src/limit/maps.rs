@@ -1,7 +1,7 @@
 //! The maps that a layer h' = W phi(h) + b makes of variances and correlations, with W ~ N(0, sigma_w^2 / N) and b ~ N(0, sigma_b^2).
 //!
 //! With u, v jointly Gaussian, of variance q and correlation c (Poole, Lahiri, Raghu, Sohl-Dickstein & Ganguli 2016, arXiv 1606.05340; Schoenholz,
-//! Gilmer, Ganguli & Sohl-Dickstein 2017, arXiv 1611.01232, sections 2 and 3):
+//! Gilmer, Ganguli & Sohl-Dickstein 2017, arXiv 1611.01232):
 //!
 //! ```text
 //! q' = sigma_w^2 E[phi(u)^2] + sigma_b^2

@@ -39,6 +39,8 @@ pub struct Followed {
     pub command: String,
     /// What the network is.
     pub network: String,
+    /// What widths are values of.
+    pub symbol: String,
     /// How the limit was computed.
     pub method: String,
     /// What is minimized.

@@ -6,7 +6,7 @@
 //!
 //! k is 1 for gradient descent and 0 for steps that forget the gradient's size; r is 1 for relative steps; S is a power of the matrix's
 //! shape. A spectral step of norm 1 on an M x N matrix whose gradient is a sum of Θ(1) outer products has entries of size
-//! S = (N M)^(-1/2): acting on an aligned input it gives N^(1/2) M^(-1/2) |x|, which is N S |x| (Spectral section 3).
+//! S = (N M)^(-1/2): acting on an aligned input it gives N^(1/2) M^(-1/2) |x|, which is N S |x| (Spectral).
 
 use super::{Direction, Epsilon, Law, Optimizer, ShapeFactor};
 use crate::dim::{Dim, Monomial};

@@ -121,7 +121,7 @@ fn alignment(out: &mut String, record: &Record) {
         return;
     }
     out.push_str(
-        "<h2>Alignment of updates with activations</h2><p>a in |ΔW x| = |ΔW| |x| N<sup>a</sup>, at the largest size (Everett et al. 2024, section 3).</p>\
+        "<h2>Alignment of updates with activations</h2><p>a in |ΔW x| = |ΔW| |x| N<sup>a</sup>, at the largest size (Everett et al. 2024).</p>\
          <div class=\"scroll\"><table><tr><th>update of<th>step<th>measured<th>from<th>to<th>assumed</tr>\n",
     );
     for own in &record.alignment {

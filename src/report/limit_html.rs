@@ -51,7 +51,7 @@ pub fn followed_charts(record: &Followed) -> Vec<(String, String)> {
     if let Some(finite) = &record.finite {
         let own = chart(
             "networks of finite width",
-            "width n",
+            &format!("width {}", record.symbol),
             "distance from the limit",
             vec![judged("networks", finite)],
         );
@@ -71,12 +71,12 @@ pub fn followed(record: &Followed) -> String {
     let mut set_up = set_up(record);
     if let Some(finite) = &record.finite {
         if record.complete {
-            let _ = write!(set_up, "\n{}", verdict(finite));
+            let _ = write!(set_up, "\n{}", verdict(finite, &record.symbol));
         }
         if !record.resolved {
             let _ = write!(set_up, "\n{UNRESOLVED}");
         }
-        table(&mut body, &["n", "distance", "smallest", "largest"], &sizes(&finite.points));
+        table(&mut body, &[&record.symbol, "distance", "smallest", "largest"], &sizes(&finite.points));
     }
     if !record.complete {
         let _ = write!(set_up, "\n{INTERRUPTED}");
@@ -110,7 +110,7 @@ pub fn embedded(record: &Embedded) -> String {
         let _ = writeln!(body, "<figure>{svg}</figure>");
     }
     for own in &record.sides {
-        let told = if record.complete { escaped(&verdict(&own.change)) } else { String::new() };
+        let told = if record.complete { escaped(&verdict(&own.change, "n")) } else { String::new() };
         let _ = writeln!(body, "<h2>{}</h2><p>{told}</p>", escaped(&own.parameterization));
         table(&mut body, &SIDE, &side(own));
         table(&mut body, &["word", "before", "after"], &neighbours(own));

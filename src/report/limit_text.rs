@@ -57,12 +57,12 @@ pub const UNRESOLVED: &str = "NOT RESOLVED: the error of the limit is more than 
 pub const INTERRUPTED: &str = "interrupted: what is missing was not run, and nothing is judged";
 
 /// What was measured, in words.
-pub fn verdict(judged: &Judged) -> String {
+pub fn verdict(judged: &Judged, symbol: &str) -> String {
     let Some(slope) = &judged.slope else {
         return format!("{}: no slope could be fitted; more widths or seeds are needed", judged.name);
     };
     format!(
-        "{}: {} ~ n^{:.2} (99 %: {:.2} to {:.2}), expected n^{}",
+        "{}: {} ~ {symbol}^{:.2} (99 %: {:.2} to {:.2}), expected {symbol}^{}",
         if judged.holds { "holds" } else { "DOES NOT HOLD" },
         judged.name,
         slope.exponent,
@@ -102,9 +102,9 @@ pub fn followed(record: &Followed) -> String {
             "\nnetworks of finite width, {seeds} per width: {} (root mean square over steps and examples)",
             finite.name
         );
-        out.push_str(&table(&["n", "distance", "smallest", "largest"], &sizes(&finite.points)));
+        out.push_str(&table(&[&record.symbol, "distance", "smallest", "largest"], &sizes(&finite.points)));
         if record.complete {
-            let _ = writeln!(out, "{}", verdict(finite));
+            let _ = writeln!(out, "{}", verdict(finite, &record.symbol));
         }
         if !record.resolved {
             let _ = writeln!(out, "{UNRESOLVED}");
@@ -161,7 +161,7 @@ pub fn embedded(record: &Embedded) -> String {
         let _ = writeln!(out, "\n{}: change of the vectors |E_t - E_0| / |E_0|", own.parameterization);
         out.push_str(&table(&SIDE, &side(own)));
         if record.complete {
-            let _ = writeln!(out, "{}", verdict(&own.change));
+            let _ = writeln!(out, "{}", verdict(&own.change, "n"));
         }
         if let Some(slope) = &own.replaced_slope {
             let _ = writeln!(

@@ -3,7 +3,7 @@
 //! A stream is **residual** if it goes through its block on an identity path: from the carry to the end of the repetition through
 //! nothing but sums (of which it is one term, once), dropout and inner residual blocks. What the sums add to it are its **branches**. Only
 //! residual streams have a limit when the number of repetitions grows: everything else is a power of one map, which forgets its
-//! input or blows up whatever the multipliers are (TP-VI section 3).
+//! input or blows up whatever the multipliers are (TP-VI).
 
 use std::collections::BTreeMap;
 
@@ -185,8 +185,8 @@ fn kept(graph: &Graph, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
 }
 
 /// How many trained weights lie one behind the other in each branch: the **block depth**, which decides between the two depth
-/// parameterizations (a block of one layer can be maximal under alpha = 1/2, one of two or more only under alpha = 1; TP-VI section 9,
-/// CompleteP section 3).
+/// parameterizations (a block of one layer can be maximal under alpha = 1/2, one of two or more only under alpha = 1; TP-VI,
+/// CompleteP).
 pub fn block_depth(shaped: &Shaped, streams: &Streams, branch: &Branch) -> usize {
     let graph = shaped.graph;
     let Some(block) = branch.feeds.last().map(|feeds| graph.block(feeds.block)) else { return 0 };

@@ -17,7 +17,7 @@ use crate::graph::walk::{Semantics, interpret};
 use crate::graph::{Block, BlockId, Gate, Graph, Init, NodeId, Op};
 use crate::shape::{Shaped, Site};
 
-/// How a parameter's change lines up with its input. The literature splits on it (Everett et al. 2024, section 3).
+/// How a parameter's change lines up with its input. The literature splits on it (Everett et al. 2024).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Alignment {
     /// Coherent over the whole fan-in: N.
@@ -27,7 +27,7 @@ pub enum Alignment {
     None,
 }
 
-/// Whether a readout's initial weights line up with changed features (TP-IVb Theorem 2.8.12 against Remark 2.2.7).
+/// Whether a readout's initial weights line up with changed features (TP-IVb Theorem 2.8.12 against an earlier remark there).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Readout {
     /// They do: strict stability.

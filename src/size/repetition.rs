@@ -1,4 +1,4 @@
-//! What a growing number L of repetitions does to sizes (TP-VI sections 3 and 4, CompleteP section 3).
+//! What a growing number L of repetitions does to sizes (TP-VI, CompleteP).
 //!
 //! At initialization the branches of a residual stream are independent if every repetition has weights of its own in which its
 //! branch is odd ([`super::parity`]): they add up to L^(1/2). Changes that a repetition's own updates make are aligned with the

@@ -113,6 +113,10 @@ fn bad_requests_are_refused_before_any_work() {
         (&["specs/mlp.mup", "--weight-variance=-1"], "--weight-variance"),
         (&["specs/mlp.mup", "--set", "n"], "--set"),
         (&["specs/nothing.mup"], "no such file"),
+        (&["specs/mlp.mup", "--trained", "--set", "n=1000000"], "weights of these networks need about 16"),
+        (&["specs/mlp.mup", "--sample", "2", "--set", "n=1000000"], "or allow more with `--memory`"),
+        (&["specs/mlp.mup", "--ridge", "-1"], "--ridge"),
+        (&["specs/mlp.mup", "--times", "-1,inf"], "--times"),
         (
             &["tests/specs/lstm.mup", "--sample", "2", "--set", "seq=4", "--train", "2", "--test", "2"],
             "has positions",

@@ -170,3 +170,13 @@ fn singular_kernels_give_finite_answers() {
     assert_eq!(ridged.jitter, 0.0);
     close(&[ridged.mean(cross.as_ref())[(0, 0)]], &[2.0 * 2.0 / 2.5], 1e-12);
 }
+
+/// A kernel that is zero everywhere, as of zero inputs without biases, is one: its regression says zero and knows nothing.
+#[test]
+fn zero_kernels_predict_zero() {
+    let (kernel, targets) = (Mat::<f64>::zeros(3, 3), matrix(3, 1, &[1.0, -2.0, 1.0]));
+    let found = Regression::new(kernel.as_ref(), targets.as_ref(), 0.0).unwrap();
+    assert!(found.jitter > 0.0 && found.log_likelihood().is_finite());
+    assert_eq!(found.mean(Mat::<f64>::zeros(1, 3).as_ref())[(0, 0)], 0.0);
+    assert_eq!(found.variance(Mat::<f64>::zeros(1, 3).as_ref(), &[0.0]), [0.0]);
+}

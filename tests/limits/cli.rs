@@ -60,6 +60,16 @@ fn results_do_not_depend_on_threads() {
 }
 
 #[test]
+fn other_lengths_are_told() {
+    let line =
+        "limit mean-field tests/limits/specs/scales.mup --set d=6 --steps 4 --widths 16..128 --seeds 24 -q";
+    let output = run(&line.split(' ').collect::<Vec<_>>());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("one hidden layer; 3*n neurons; d = 6\n"), "{text}");
+    assert!(text.contains("  n    distance") && text.contains("~ n^"), "{text}");
+}
+
+#[test]
 fn specs_that_are_more_than_layers_are_shown_where() {
     insta::assert_snapshot!(refusal("phase specs/resmlp.mup"));
     let text = refusal("phase specs/gpt2.mup");
@@ -89,6 +99,16 @@ fn bad_requests_are_refused_before_any_work() {
         ("limit mean-field tests/limits/specs/linear.mup", "limit linear"),
         ("limit mean-field specs/mlp.mup --activation relu", "cannot be used with"),
         ("limit linear tests/limits/specs/linear.mup --point 1=1", "the spec 2 and 2"),
+        ("limit linear tests/limits/specs/linear.mup --set n=8", "which are to grow"),
+        ("limit linear tests/limits/specs/linear.mup --set m=8", "no `dim` or `scale` called `m`"),
+        ("limit linear tests/limits/specs/linear.mup --set n", "not of the form `name=number`"),
+        (
+            "limit mean-field tests/limits/specs/scales.mup --set d=3 --widths 3,5,9",
+            "`3*n/2` is not a whole number at n = 3",
+        ),
+        ("limit mean-field --set d=3", "<SPEC>"),
+        #[cfg(target_os = "linux")]
+        ("limit embeddings --widths 64,1048576 --vocabulary 4096 --seeds 1000", "choose smaller `--widths`"),
         ("limit embeddings --vocabulary 12 --widths 8..32 --steps 30 --rate 1e9", "diverges"),
     ] {
         let text = refusal(line);

@@ -6,12 +6,15 @@ use mupc::kernel::dual::dual;
 use mupc::kernel::lattice::Lattice;
 use mupc::limit::embedding::{self, Roles};
 use mupc::limit::finite::{self, judged};
-use mupc::limit::layers::{Biases, TwoLayers, recognise};
+use mupc::limit::layers::{self, Biases, TwoLayers, recognise};
 use mupc::limit::linear::{self, Moments};
 use mupc::limit::particles;
 use mupc::limit::problem::{Problem, ProblemError};
 use mupc::limit::words::Corpus;
+use mupc::loader::NoFiles;
+use mupc::network::compile_growing;
 use mupc::numeric::data::Text;
+use mupc::rational::Rational;
 
 fn one() -> Problem {
     Problem::new(&[(vec![1.0], vec![1.0])]).unwrap()
@@ -106,20 +109,20 @@ fn finite_networks_approach_the_mean_field_limit() {
 const LINEAR: &str = include_str!("specs/linear.mup");
 const GELU: &str = include_str!("specs/gelu.mup");
 
-fn layers(spec: &str) -> Result<TwoLayers, String> {
+fn two_layers(spec: &str) -> Result<TwoLayers, String> {
     recognise(&mupc::compile(spec).unwrap().graph).map_err(|error| error.to_string())
 }
 
 #[test]
 fn networks_of_two_layers_are_known_by_their_operations() {
-    let found = layers(LINEAR).unwrap();
+    let found = two_layers(LINEAR).unwrap();
     assert_eq!((found.func, found.inputs, found.outputs, found.factor), (None, 2, 2, 0.75));
     assert_eq!((found.biases, found.data), (Biases { hidden: true, output: true }, [0, 1]));
-    let found = layers(GELU).unwrap();
+    let found = two_layers(GELU).unwrap();
     assert_eq!((found.func, found.inputs, found.outputs, found.factor), (Some(Func::Gelu), 2, 1, 1.0));
     assert_eq!((found.biases, found.data), (Biases { hidden: false, output: true }, [1, 0]));
     let names = LINEAR.replace("\nh =", "\nbias =").replace("(h, 2) as second", "(bias, 2) as hidden");
-    assert!(names != LINEAR && layers(&names).is_ok());
+    assert!(names != LINEAR && two_layers(&names).is_ok());
 }
 
 #[test]
@@ -130,8 +133,8 @@ fn what_is_no_network_of_two_layers_says_why() {
             "h = affine(affine(x, n), n) as first",
             "stands before the hidden layer",
         ),
-        ("affine(x, n)", "affine(x, 2*n)", "as many entries"),
-        ("affine(x, n)", "affine(x, 7)", "as many entries"),
+        ("affine(x, n)", "affine(x, n^2)", "a multiple of the one `scale` symbol"),
+        ("affine(x, n)", "affine(x, 7)", "has 7 entries, which do not grow"),
         ("affine(h, 2)", "affine(layer_norm(h), 2)", "is not W x"),
         ("f = affine(h, 2) as second", "f = affine(h, 2) + linear(x, 2)", "is a sum of more"),
         ("h = affine(x, n) as first", "param w[n, 2] frozen h[i] = w[i, j] * x[j]", "not trained"),
@@ -143,10 +146,59 @@ fn what_is_no_network_of_two_layers_says_why() {
     ] {
         let spec = LINEAR.replace(from, to);
         assert_ne!(spec, LINEAR, "{from}");
-        let error = layers(&spec).unwrap_err();
+        let error = two_layers(&spec).unwrap_err();
         assert!(error.contains(reason), "{to}: {error}");
     }
-    assert!(layers(&std::fs::read_to_string("specs/mlp.mup").unwrap()).is_err());
+    assert!(two_layers(&std::fs::read_to_string("specs/mlp.mup").unwrap()).is_err());
+}
+
+const SCALES: &str = include_str!("specs/scales.mup");
+
+#[test]
+fn one_scale_symbol_that_counts_the_neurons_grows() {
+    let growing = |spec: &str| layers::growing(&mupc::compile(spec).unwrap().graph);
+    // d * n / 2 neurons, but the inputs are counted by d.
+    assert_eq!(growing(SCALES), Ok(vec![1]));
+    assert_eq!(growing(&SCALES.replace("x[d]", "x[2]")), Ok(vec![0, 1]));
+    for (to, reason) in [
+        ("n^2/2", "`first%4` has n^2/2 entries, in proportion to no `scale` symbol"),
+        ("d", "`x` grows with the number of neurons"),
+        ("6", "`first%4` has 6 entries, which do not grow"),
+    ] {
+        let error = growing(&SCALES.replace("d*n/2", to)).unwrap_err();
+        assert!(error.to_string() == reason && !error.places.is_empty(), "{error}");
+    }
+    // All symbols grow: the number of inputs is none.
+    assert!(layers::recognise(&mupc::compile(SCALES).unwrap().graph).is_err());
+}
+
+/// Whatever counts the neurons, in whatever order the symbols are declared: the finite networks are those of the limit.
+#[test]
+fn networks_of_several_scale_symbols_approach_their_limit() {
+    let problem =
+        Problem::new(&[(vec![1.0, 0.5, -1.0, 0.2], vec![1.0]), (vec![-0.3, 1.0, 0.4, 0.0], vec![-0.5])]);
+    let problem = problem.unwrap();
+    let limit = particles::limit(&problem, &cloud(Func::Tanh, 0.5, 6, 12), &()).unwrap();
+    let later = SCALES.replace("scale d = 2, n = 64", "scale n = 64, d = 2");
+    let tripled = SCALES.replace("d*n/2", "3*n");
+    for text in [SCALES, &later, &tripled] {
+        let set = [("d".to_string(), 4)];
+        let network = compile_growing("spec", text, &mut NoFiles, &set, "n").unwrap();
+        let neurons = if text == tripled { 3 } else { 2 };
+        assert_eq!(recognise(&network.graph).unwrap().neurons, Rational::integer(neurons));
+        assert_eq!(network.graph.scales.len(), 1);
+        let found = course(None, 0.5).compare_with(&network, &problem, &limit.outputs, &()).unwrap();
+        assert!(found.holds, "{text}: {found:?}");
+        // Networks of n neurons are as far away where they have as many; their draws are others.
+        let plain = SCALES.replace("d*n/2", "n");
+        let plain = compile_growing("spec", &plain, &mut NoFiles, &set, "n").unwrap();
+        let wide =
+            finite::Course { widths: vec![64 * neurons, 256 * neurons, 1024 * neurons], ..course(None, 0.5) };
+        let wide = wide.compare_with(&plain, &problem, &limit.outputs, &()).unwrap();
+        for (own, other) in found.points.iter().zip(&wide.points) {
+            assert!((own.size / other.size).ln().abs() < 0.3, "{text}: {own:?} {other:?}");
+        }
+    }
 }
 
 /// The limits have the biases that the networks have, and no others.

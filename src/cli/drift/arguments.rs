@@ -66,7 +66,7 @@ pub struct DriftArguments {
     pub probe: u32,
     /// The learning rate at the smallest value: `0.01` or `2^-7`. If not given: a quarter to a half of what the kernel at initialization allows
     /// on the sizes at both ends.
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub lr: Option<f64>,
     /// Networks drawn for the moments of `fluctuation`.
     #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u32).range(32..))]

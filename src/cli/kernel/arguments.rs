@@ -48,7 +48,7 @@ pub struct KernelArguments {
     #[arg(long, value_name = "[PATTERN=]VARIANCE")]
     pub weight_variance: Vec<String>,
     /// Lets biases that the spec starts at zero be random with this variance.
-    #[arg(long, value_name = "VARIANCE", value_parser = positive)]
+    #[arg(long, value_name = "VARIANCE", value_parser = positive, allow_negative_numbers = true)]
     pub bias_variance: Option<f64>,
     /// Which kernels.
     #[arg(short, long, value_enum, default_value = "both")]
@@ -63,22 +63,22 @@ pub struct KernelArguments {
     #[arg(long, value_name = "TENSOR")]
     pub output: Option<String>,
     /// What is added to the diagonal of kernels in regression.
-    #[arg(long, default_value = "0", value_parser = not_negative)]
+    #[arg(long, default_value = "0", value_parser = not_negative, allow_negative_numbers = true)]
     pub ridge: f64,
     /// How errors add up, which sets the unit of time.
     #[arg(long, value_enum, default_value = "sum")]
     pub loss: LossChoice,
     /// Times of training to look at, such as `0,1,10,inf`; chosen by the spectrum if not given.
-    #[arg(long, value_delimiter = ',', value_parser = time)]
+    #[arg(long, value_delimiter = ',', value_parser = time, allow_hyphen_values = true)]
     pub times: Vec<f64>,
     /// Discrete steps of gradient descent with this learning rate in place of gradient flow; a time is steps times rate.
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true)]
     pub rate: Option<f64>,
     /// Also train the finite network, at the spec's lengths.
     #[arg(long)]
     pub trained: bool,
     /// The most memory, in GB.
-    #[arg(long, value_name = "GB", default_value = "4", value_parser = positive)]
+    #[arg(long, value_name = "GB", default_value = "4", value_parser = positive, allow_negative_numbers = true)]
     pub memory: f64,
     /// Threads; all cores if not given. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]

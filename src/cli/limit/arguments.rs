@@ -18,7 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   mupc limit linear                                   0, 0.2, 0.36288, ...: the limit of a linear hidden layer, exactly
   mupc limit linear --point 1,0=1,0 --point 0,1=0,2 --rate 0.3 --steps 20
-  mupc limit linear tests/limits/specs/linear.mup  a spec of this structure, its biases and its own networks
+  mupc limit linear tests/limits/specs/linear.mup     a spec of this structure, its biases and its own networks
+  mupc limit mean-field tests/limits/specs/scales.mup --set d=4 --steps 10   one of its scale symbols grows
   mupc limit mean-field --activation relu             a nonlinear hidden layer, by particles, with its error
   mupc limit mean-field --data points.csv --targets 1 --html mean-field.html
   mupc limit embeddings                               word vectors: random in the kernel limit, learned under muP
@@ -73,12 +74,15 @@ pub struct Examples {
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub targets: u16,
     /// The learning rate of the limit; 0.1 for a linear network, else 0.5.
-    #[arg(long, value_parser = rate)]
+    #[arg(long, value_parser = rate, allow_negative_numbers = true)]
     pub rate: Option<f64>,
     /// Steps of gradient descent.
     #[arg(long, default_value = "20", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: u32,
-    /// Widths of finite networks: `64..4096` doubles, `64,96,128` lists.
+    /// Another number for a `dim` or `scale` of the spec; where several scale symbols count the neurons, the first that is not named here grows.
+    #[arg(long, value_name = "NAME=NUMBER", num_args = 1.., requires = "spec")]
+    pub set: Vec<String>,
+    /// Widths of finite networks, values of the scale symbol: `64..4096` doubles, `64,96,128` lists.
     #[arg(long, default_value = "64..4096", value_parser = widths)]
     pub widths: Widths,
     /// Independent networks per width.

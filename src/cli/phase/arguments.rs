@@ -36,10 +36,10 @@ pub struct PhaseArguments {
     #[arg(long, value_name = "NAME", value_parser = function)]
     pub activation: Option<Func>,
     /// sigma_w^2 of the one point that is told in full.
-    #[arg(long, value_name = "VARIANCE", default_value = "1", value_parser = rate)]
+    #[arg(long, value_name = "VARIANCE", default_value = "1", value_parser = rate, allow_negative_numbers = true)]
     pub weight_variance: f64,
     /// sigma_b^2 of that point.
-    #[arg(long, value_name = "VARIANCE", default_value = "0", value_parser = not_negative)]
+    #[arg(long, value_name = "VARIANCE", default_value = "0", value_parser = not_negative, allow_negative_numbers = true)]
     pub bias_variance: f64,
     /// The weight variances of the diagram.
     #[arg(long, value_name = "LOW..HIGH", default_value = "0.25..4", value_parser = span)]

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::memory::allowed;
 use crate::check::setting::Base;
 use crate::cli::args::{OptimizerChoice, Terms};
 use crate::cli::data::DataArguments;
 use crate::cli::failure::Failure;
+use crate::cli::memory::allowed;
 use crate::cli::names::Suggested;
 use crate::cli::sizes::{counts_repetitions, rate, sizes};
 use crate::graph::Graph;

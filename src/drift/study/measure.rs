@@ -20,7 +20,7 @@ pub(super) fn spread_out(kernel: &[f64], channels: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The centred alignment of a kernel with the targets (Cortes, Mohri & Rostamizadeh 2012, JMLR 13, definition 4); the kernel of two examples is the mean
+/// The centred alignment of a kernel with the targets (Cortes, Mohri & Rostamizadeh 2012, JMLR 13); the kernel of two examples is the mean
 /// over outputs.
 pub(super) fn alignment(kernel: &[f64], targets: &[f64], examples: usize) -> f64 {
     let (rows, entries) = (targets.len(), targets.len() / examples);

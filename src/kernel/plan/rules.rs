@@ -88,7 +88,7 @@ impl Planner<'_> {
     }
 
     fn refuse(&self, node: Place, reason: &str) -> NoLimit {
-        NoLimit { node: (self.label)(node), reason: reason.to_string(), help: None, span: None }
+        NoLimit { node: (self.label)(node), reason: reason.to_string(), help: None, places: Vec::new() }
     }
 
     fn pattern(&self, node: Place) -> NoLimit {

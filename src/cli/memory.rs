@@ -1,6 +1,9 @@
 //! How much memory runs may take: what the user says, as far as the machine has it.
 
-use crate::cli::failure::Failure;
+use super::failure::Failure;
+use crate::concrete::float;
+use crate::graph::Graph;
+use crate::rational::Rational;
 
 /// What is taken if nobody says how much, at most.
 const USUAL: u64 = 4_000_000_000;
@@ -19,6 +22,33 @@ pub fn allowed(gigabytes: Option<f64>) -> Result<u64, Failure> {
         Some(installed) => Err(Failure::Other(
             format!("--memory: {gigabytes} GB are more than this machine has"),
             Some(format!("it has {:.1} GB; leave some of it to others", installed as f64 / 1e9)),
+        )),
+    }
+}
+
+/// Bytes for the weights of a finite network at these values of the scale symbols, so many for each.
+pub fn of_weights(graph: &Graph, values: &[Rational], each: f64) -> f64 {
+    let length = |dim: &crate::dim::Dim| dim.at(values).map_or(1.0, float);
+    let numbers = graph.params.iter().map(|param| param.shape.iter().map(length).product::<f64>());
+    each * numbers.sum::<f64>()
+}
+
+/// Networks that cannot be stored are refused before any work: they need more than what is allowed, or than the machine has.
+///
+/// # Errors
+/// If so.
+pub fn hold_networks(bytes: f64, allowed: Option<f64>, help: &str) -> Result<(), Failure> {
+    let most = allowed.or_else(|| installed().map(|bytes| bytes as f64));
+    match most.filter(|most| bytes > *most) {
+        None => Ok(()),
+        Some(most) => Err(Failure::Other(
+            format!(
+                "the weights of these networks need about {:.1} GB, more than {} {:.1} GB",
+                bytes / 1e9,
+                if allowed.is_some() { "the allowed" } else { "this machine's" },
+                most / 1e9
+            ),
+            Some(help.to_string()),
         )),
     }
 }
