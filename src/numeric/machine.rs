@@ -102,6 +102,15 @@ impl<T: Real> Machine<T> {
         self.loss()
     }
 
+    /// Computes all values; `visit` is told the number of every instruction before it runs.
+    pub fn forward_with(&mut self, visit: &mut dyn FnMut(usize)) {
+        let program = Arc::clone(&self.program);
+        for (at, instruction) in program.instructions.iter().enumerate().filter(|(_, own)| !own.once) {
+            visit(at);
+            self.execute(instruction);
+        }
+    }
+
     /// The mean loss of the values at hand.
     pub fn loss(&self) -> f64 {
         let loss = &self.program.loss;
