@@ -142,7 +142,7 @@ impl Case {
             1e3 * passes[0],
             1e3 * passes[1]
         );
-        let (forward, backward) = (self.forward(), self.backward());
+        let [forward, backward] = self.passes();
         let program = Arc::clone(&self.trainer.machine.program);
         let mut spent: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
         for (at, instruction) in program.instructions.iter().enumerate().filter(|(_, own)| !own.once) {
@@ -158,43 +158,40 @@ impl Case {
         }
     }
 
-    /// Seconds of every instruction forward.
-    fn forward(&mut self) -> Vec<f64> {
+    /// Seconds of every instruction forward and backward: from when a pass reaches it to when it reaches the next, at best.
+    fn passes(&mut self) -> [Vec<f64>; 2] {
         let program = Arc::clone(&self.trainer.machine.program);
-        let each = program.instructions.iter().enumerate();
-        each.map(|(at, instruction)| {
-            let mut out = vec![0.0; program.lengths[instruction.output]];
-            let mut work = || self.trainer.machine.evaluate_with(at, &mut [], &mut out);
-            (0..20).map(|_| seconds(&mut work)).fold(f64::INFINITY, f64::min)
-        })
-        .collect()
-    }
-
-    /// Seconds of every instruction backward: from when the pass reaches it to when it reaches the next.
-    fn backward(&mut self) -> Vec<f64> {
-        let program = Arc::clone(&self.trainer.machine.program);
-        let mut best = vec![f64::INFINITY; program.instructions.len()];
+        let mut best = [0, 1].map(|_| vec![f64::INFINITY; program.instructions.len()]);
         let seed = vec![1e-3; program.lengths[program.loss.slot]];
         for _ in 0..20 {
-            let mut last: Option<(usize, Instant)> = None;
-            let mut reach = |at: Option<usize>| {
-                let now = Instant::now();
-                if let Some((before, since)) = last {
-                    best[before] = best[before].min((now - since).as_secs_f64());
-                }
-                last = at.map(|at| (at, Instant::now()));
-            };
-            self.trainer.machine.backward_from(&seed, &mut |reached| reach(Some(reached.at)));
-            reach(None);
+            let mut clock = Clock { best: &mut best[0], last: None };
+            self.trainer.machine.forward_with(&mut |at| clock.reach(Some(at)));
+            clock.reach(None);
+            let mut clock = Clock { best: &mut best[1], last: None };
+            self.trainer.machine.backward_from(&seed, &mut |reached| clock.reach(Some(reached.at)));
+            clock.reach(None);
         }
-        best.into_iter().map(|seconds| if seconds.is_finite() { seconds } else { 0.0 }).collect()
+        best.map(|own| {
+            own.into_iter().map(|seconds| if seconds.is_finite() { seconds } else { 0.0 }).collect()
+        })
     }
 }
 
-fn seconds(work: &mut impl FnMut()) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
+/// How long every instruction of a pass takes, at best.
+struct Clock<'a> {
+    best: &'a mut [f64],
+    last: Option<(usize, Instant)>,
+}
+
+impl Clock<'_> {
+    /// The pass is at another instruction, or at its end.
+    fn reach(&mut self, at: Option<usize>) {
+        let now = Instant::now();
+        if let Some((before, since)) = self.last {
+            self.best[before] = self.best[before].min((now - since).as_secs_f64());
+        }
+        self.last = at.map(|at| (at, Instant::now()));
+    }
 }
 
 fn kind(kernel: &Kernel) -> &'static str {
@@ -202,8 +199,8 @@ fn kind(kernel: &Kernel) -> &'static str {
         Kernel::Product(product) if product.forward.is_matrices() => "matrix products",
         Kernel::Product(_) => "other products",
         Kernel::Linear(_) => "sums, rearrangements",
-        Kernel::Chain(_) => "elementwise chains",
-        Kernel::Rows(..) => "softmax, normalizations",
+        Kernel::Chain(_) | Kernel::Activation(_) => "elementwise chains",
+        Kernel::Rows(..) | Kernel::Normalized(_) => "softmax, normalizations",
         Kernel::Lookup(_) => "lookups",
         Kernel::Largest(_) => "largest entries",
         Kernel::Dropout(..) => "dropout",

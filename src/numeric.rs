@@ -14,6 +14,7 @@
 //!
 //! Architecture invariant: this room never sees a prediction. It imports neither `size` nor `parameterization`.
 
+pub mod activation;
 pub mod build;
 pub mod contraction;
 pub mod data;
@@ -24,6 +25,7 @@ pub mod machine;
 pub mod matrix;
 pub mod measure;
 pub mod nest;
+pub mod normalized;
 pub mod picking;
 pub mod pointwise;
 pub mod program;

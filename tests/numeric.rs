@@ -12,3 +12,5 @@ mod operations;
 mod optimizers;
 #[path = "numeric/specs.rs"]
 mod specs;
+#[path = "numeric/sublayers.rs"]
+mod sublayers;

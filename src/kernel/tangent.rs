@@ -83,7 +83,7 @@ pub fn program(
     hold(graph)?;
     let mut graph = graph.clone();
     graph.loss = Some(output);
-    Ok(build(&graph, values, batch, setting, Purpose::Training)?)
+    Ok(build(&graph, values, batch, setting, Purpose::Tangent)?)
 }
 
 impl<T: Real> Tangent<T> {

@@ -5,6 +5,7 @@ mod finish;
 mod in_place;
 mod labelled;
 mod moving;
+mod sublayers;
 mod unroll;
 
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub enum BuildError {
 pub enum Purpose {
     /// Training only: chains are fused, values that nobody needs are not kept apart.
     Training,
+    /// The same, but every use of a weight is an instruction of its own, with all that it reads at hand: what a tangent kernel is made from.
+    Tangent,
     /// Every node's value and gradient can be read.
     Observation,
 }

@@ -1,5 +1,7 @@
 //! Sums, copies, transpositions, broadcasts, windows, concatenations: everything that only moves and adds entries.
 
+use std::array::from_fn;
+
 use super::nest::Nest;
 use super::real::Real;
 
@@ -146,16 +148,19 @@ pub fn squares_about<T: Real>(entries: &[T], mean: T) -> T {
 
 /// The sum of all strands, in pairs.
 #[inline(always)]
-fn joined<T: Real>(mut strands: [T; STRANDS], rest: &[T]) -> T {
-    let mut half = STRANDS / 2;
-    while half > 0 {
-        let (left, right) = strands.split_at_mut(half);
-        left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
-        half /= 2;
-    }
+fn joined<T: Real>(strands: [T; STRANDS], rest: &[T]) -> T {
     let mut last = T::zero();
     for own in rest {
         last += *own;
     }
-    strands[0] + last
+    folded(strands, |left, right| left + right) + last
+}
+
+/// One number from all strands, halves by halves: of lengths that are known, so that halves are vectors.
+#[inline(always)]
+pub fn folded<T: Real>(strands: [T; STRANDS], join: impl Fn(T, T) -> T) -> T {
+    let sixteen: [T; 16] = from_fn(|at| join(strands[at], strands[at + 16]));
+    let eight: [T; 8] = from_fn(|at| join(sixteen[at], sixteen[at + 8]));
+    let four: [T; 4] = from_fn(|at| join(eight[at], eight[at + 4]));
+    join(join(four[0], four[2]), join(four[1], four[3]))
 }

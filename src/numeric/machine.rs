@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
+use super::activation::Activation;
 use super::data::Column;
 use super::pointwise::Receiver;
 use super::program::{Input, Instruction, Kernel, Program, Slot, Value};
@@ -96,10 +97,17 @@ impl<T: Real> Machine<T> {
 
     /// Computes all values; the result is the mean loss over the batch.
     pub fn forward(&mut self) -> f64 {
-        let program = Arc::clone(&self.program);
-        let instructions = program.instructions.iter().filter(|instruction| !instruction.once);
-        instructions.for_each(|instruction| self.execute(instruction));
+        self.forward_with(&mut |_| {});
         self.loss()
+    }
+
+    /// Computes all values; `visit` is told the number of every instruction before it runs.
+    pub fn forward_with(&mut self, visit: &mut dyn FnMut(usize)) {
+        let program = Arc::clone(&self.program);
+        for (at, instruction) in program.instructions.iter().enumerate().filter(|(_, own)| !own.once) {
+            visit(at);
+            self.execute(instruction);
+        }
     }
 
     /// The mean loss of the values at hand.
@@ -198,6 +206,9 @@ impl<T: Real> Machine<T> {
         if instruction.is_in_place() {
             return self.execute_in_place(instruction);
         }
+        if let Kernel::Activation(activation) = &instruction.kernel {
+            return self.activate(activation, instruction);
+        }
         let mut out = std::mem::take(&mut self.values[instruction.output]);
         let operands = Operands { values: &self.values, inputs: &instruction.inputs };
         match &instruction.kernel {
@@ -207,7 +218,11 @@ impl<T: Real> Machine<T> {
             }
             Kernel::Linear(linear) => linear.forward(|operand| &operands[operand], &mut out),
             Kernel::Chain(chain) => chain.forward(&slices(&operands), &mut out, &mut self.scratch),
+            Kernel::Activation(_) => {}
             Kernel::Rows(along, length) => rows::forward(*along, *length, &operands[0], &mut out),
+            Kernel::Normalized(normalized) => {
+                normalized.forward(&slices(&operands), &mut out, &mut self.scratch);
+            }
             Kernel::Lookup(lookup) => lookup.forward(&operands[0], &operands[1], &mut out),
             Kernel::Largest(largest) => largest.forward(&operands[0], &mut out),
             Kernel::Dropout(keep, mask) => {
@@ -215,6 +230,15 @@ impl<T: Real> Machine<T> {
                 drop_entries(*keep, self.mask_seed, *mask, &mut out);
             }
         }
+        self.values[instruction.output] = out;
+    }
+
+    fn activate(&mut self, activation: &Activation, instruction: &Instruction) {
+        let mut out = std::mem::take(&mut self.values[instruction.output]);
+        let mut first = std::mem::take(&mut self.values[instruction.inputs[0].slot]);
+        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
+        activation.forward(&slices(&operands), &mut first, &mut out, &mut self.scratch);
+        self.values[instruction.inputs[0].slot] = first;
         self.values[instruction.output] = out;
     }
 
@@ -235,7 +259,7 @@ impl<T: Real> Machine<T> {
     }
 
     fn pull(&mut self, instruction: &Instruction) {
-        if instruction.is_in_place() {
+        if instruction.passes_on_in_place() {
             return self.pull_in_place(instruction);
         }
         let place = self.take_place(instruction.output);
@@ -244,6 +268,11 @@ impl<T: Real> Machine<T> {
             Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 0, |values, into, scratch| {
                 chain.backward(values, gradient, into, scratch);
             }),
+            Kernel::Normalized(normalized) => {
+                self.with_receivers(&instruction.inputs, 0, |values, into, scratch| {
+                    normalized.backward(values, gradient, into, scratch);
+                });
+            }
             _ => {
                 for (at, input) in instruction.inputs.iter().enumerate().filter(|(_, input)| input.gradient) {
                     let mut into = self.take_place(input.slot);
@@ -263,6 +292,11 @@ impl<T: Real> Machine<T> {
             Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 1, |values, into, scratch| {
                 chain.backward_in_place(values, gradient, into, scratch);
             }),
+            Kernel::Activation(activation) => {
+                self.with_receivers(&instruction.inputs, 1, |values, into, scratch| {
+                    activation.backward_in_place(values, gradient, into, scratch);
+                });
+            }
             Kernel::Rows(along, length) => {
                 let out = &self.values[instruction.output];
                 rows::backward_in_place(*along, *length, out, gradient, &mut self.scratch);
@@ -298,7 +332,8 @@ impl<T: Real> Machine<T> {
                 let pairs = into.iter_mut().zip(gradient).zip(kept(*keep, self.mask_seed, *mask));
                 pairs.for_each(|((into, gradient), kept)| *into += factor(kept) * *gradient);
             }
-            Kernel::Product(_) | Kernel::Chain(_) | Kernel::Rows(..) => {}
+            Kernel::Product(_) | Kernel::Normalized(_) => {}
+            Kernel::Chain(_) | Kernel::Activation(_) | Kernel::Rows(..) => {}
         }
     }
 

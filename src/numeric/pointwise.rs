@@ -6,13 +6,13 @@
 use pulp::NullaryFnOnce;
 use smallvec::SmallVec;
 
-use super::function::{slope, value};
+use super::function::{map, slopes};
 use super::linear::total;
 use super::real::Real;
 use crate::graph::Func;
 
 /// Entries that are worked on at a time.
-const TILE: usize = 256;
+pub(super) const TILE: usize = 256;
 
 /// Which entry of an operand belongs to an entry of the result: (place / every) mod of. Operands of the same shape have `every` 1 and
 /// `of` their length; a bias along the last axis has `every` 1.
@@ -69,7 +69,7 @@ pub struct Receiver<'a, T> {
 
 impl<T: Real> Receiver<'_, T> {
     /// A receiver of as many entries as there are gets each once, and can be written over; others are zeroed, to be added to.
-    fn prepare(&mut self, entries: usize) {
+    pub(super) fn prepare(&mut self, entries: usize) {
         if self.fresh && self.entries.len() != entries {
             self.entries.fill(T::zero());
             self.fresh = false;
@@ -97,7 +97,7 @@ impl Link {
     }
 
     /// Whether its gradient depends on what went into it.
-    fn looks_back(&self) -> bool {
+    pub(super) fn looks_back(&self) -> bool {
         match self {
             Link::Map(_) | Link::Multiply { .. } => true,
             Link::Scale(_) | Link::Add { .. } => false,
@@ -135,19 +135,39 @@ impl Chain {
         pulp::Arch::new().dispatch(BackwardInPlace { chain: self, operands, gradient, into, scratch });
     }
 
+    /// Takes the gradient of the result back to that of the first operand, in place; `first` is that operand, of which only a chain that looks back needs the numbers.
     #[inline(always)]
-    fn backward_tiles_in_place<T: Real>(
+    pub(super) fn pull_tiles<T: Real>(
         &self,
+        first: &[T],
         operands: &[&[T]],
         gradient: &mut [T],
         into: &mut [Option<Receiver<'_, T>>],
         scratch: &mut [T],
     ) {
-        into.iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
+        into[1..].iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
+        let (between, loaded) = scratch.split_at_mut(self.links.len() * TILE);
         for (tile, flow) in gradient.chunks_mut(TILE).enumerate() {
-            for link in self.links.iter().rev() {
-                pull(link, operands, (tile * TILE, &[]), flow, into, &mut scratch[..TILE]);
-            }
+            self.pull_tile(first, operands, (tile * TILE, flow), into, between, &mut loaded[..TILE]);
+        }
+    }
+
+    /// One tile, which starts at a place of the result.
+    #[inline(always)]
+    fn pull_tile<T: Real>(
+        &self,
+        first: &[T],
+        operands: &[&[T]],
+        (start, flow): (usize, &mut [T]),
+        into: &mut [Option<Receiver<'_, T>>],
+        between: &mut [T],
+        loaded: &mut [T],
+    ) {
+        let (again, size) = (self.run_again(), flow.len());
+        self.recompute(again, first, operands, (start, size), between, loaded);
+        for (at, link) in self.links.iter().enumerate().rev() {
+            let before = if at < again { &between[at * TILE..at * TILE + size] } else { &[] };
+            pull(link, operands, (start, before), flow, into, loaded);
         }
     }
 
@@ -168,7 +188,7 @@ impl Chain {
     }
 
     #[inline(always)]
-    fn forward_tiles<T: Real>(
+    pub(super) fn forward_tiles<T: Real>(
         &self,
         first: Option<&[T]>,
         operands: &[&[T]],
@@ -181,9 +201,35 @@ impl Chain {
             if let Some(first) = first {
                 out.copy_from_slice(&first[start..start + out.len()]);
             }
-            for link in &self.links {
-                apply(link, operands, start, out, loaded);
-            }
+            self.run_tile(operands, start, out, loaded);
+        }
+    }
+
+    /// All links on a tile, which starts at a place of the result.
+    #[inline(always)]
+    pub(super) fn run_tile<T: Real>(
+        &self,
+        operands: &[&[T]],
+        start: usize,
+        tile: &mut [T],
+        loaded: &mut [T],
+    ) {
+        for link in &self.links {
+            apply(link, operands, start, tile, loaded);
+        }
+    }
+
+    /// The way back of a chain that does not look back, on a tile.
+    #[inline(always)]
+    pub(super) fn pull_back<T: Real>(
+        &self,
+        operands: &[&[T]],
+        (start, flow): (usize, &mut [T]),
+        into: &mut [Option<Receiver<'_, T>>],
+        loaded: &mut [T],
+    ) {
+        for link in self.links.iter().rev() {
+            pull(link, operands, (start, &[]), flow, into, loaded);
         }
     }
 
@@ -209,16 +255,10 @@ impl Chain {
         into.iter_mut().flatten().for_each(|into| into.prepare(gradient.len()));
         let (between, rest) = scratch.split_at_mut(self.links.len() * TILE);
         let (flowing, loaded) = rest.split_at_mut(TILE);
-        let again = self.run_again();
         for (tile, gradient) in gradient.chunks(TILE).enumerate() {
-            let (start, size) = (tile * TILE, gradient.len());
-            self.recompute(again, operands, start, size, between, loaded);
-            let flow = &mut flowing[..size];
+            let (start, flow) = (tile * TILE, &mut flowing[..gradient.len()]);
             flow.copy_from_slice(gradient);
-            for (at, link) in self.links.iter().enumerate().rev() {
-                let before = if at < again { &between[at * TILE..at * TILE + size] } else { &[] };
-                pull(link, operands, (start, before), flow, into, loaded);
-            }
+            self.pull_tile(operands[0], operands, (start, flow), into, between, loaded);
             if let Some(first) = &mut into[0] {
                 first.take(start, flow);
             }
@@ -230,16 +270,16 @@ impl Chain {
     fn recompute<T: Real>(
         &self,
         links: usize,
+        first: &[T],
         operands: &[&[T]],
-        start: usize,
-        size: usize,
+        (start, size): (usize, usize),
         between: &mut [T],
         loaded: &mut [T],
     ) {
         if links == 0 {
             return;
         }
-        between[..size].copy_from_slice(&operands[0][start..start + size]);
+        between[..size].copy_from_slice(&first[start..start + size]);
         for (at, link) in self.links.iter().enumerate().take(links - 1) {
             let (before, after) = between.split_at_mut((at + 1) * TILE);
             let after = &mut after[..size];
@@ -282,7 +322,7 @@ impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, '_, T> {
 
     #[inline(always)]
     fn call(self) {
-        self.chain.backward_tiles_in_place(self.operands, self.gradient, self.into, self.scratch);
+        self.chain.pull_tiles(&[], self.operands, self.gradient, self.into, self.scratch);
     }
 }
 
@@ -426,33 +466,4 @@ fn spread<T: Real>(into: &mut Receiver<'_, T>, access: Access, start: usize, til
         }
         done += run;
     }
-}
-
-/// One loop per function, so that each becomes vector instructions.
-macro_rules! per_function {
-    ($func:expr, $each:ident($argument:expr): $($name:ident)*) => {
-        match $func { $(Func::$name => $each(Func::$name, $argument)),* }
-    };
-}
-
-#[inline(always)]
-fn map<T: Real>(func: Func, tile: &mut [T]) {
-    #[inline(always)]
-    fn each<T: Real>(func: Func, tile: &mut [T]) {
-        for x in tile {
-            *x = value(func, *x);
-        }
-    }
-    per_function!(func, each(tile): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs Sign);
-}
-
-#[inline(always)]
-fn slopes<T: Real>(func: Func, before: &[T], flow: &mut [T]) {
-    #[inline(always)]
-    fn each<T: Real>(func: Func, (before, flow): (&[T], &mut [T])) {
-        for (g, x) in flow.iter_mut().zip(before) {
-            *g *= slope(func, *x, value(func, *x));
-        }
-    }
-    per_function!(func, each((before, flow)): Relu LeakyRelu Gelu Silu Elu Softplus Tanh Erf Sigmoid Sin Cos Exp Log Sqrt Square Recip Abs Sign);
 }

@@ -6,9 +6,11 @@
 
 use smallvec::SmallVec;
 
+use super::activation::Activation;
 use super::contraction::Contraction;
 use super::linear::Linear;
 use super::nest::Nest;
+use super::normalized::Normalized;
 use super::picking::{Largest, Lookup};
 use super::pointwise::Chain;
 use super::rows::Along;
@@ -59,8 +61,12 @@ pub enum Kernel {
     Linear(Linear),
     /// Elementwise operations.
     Chain(Chain),
+    /// A function that leaves its slope in the place of its first operand.
+    Activation(Box<Activation>),
     /// An operation along the last axis, of this length.
     Rows(Along, usize),
+    /// A normalization along the last axis with its gain and bias.
+    Normalized(Box<Normalized>),
     /// Rows of a table.
     Lookup(Lookup),
     /// Largest entries.
@@ -76,6 +82,8 @@ impl Kernel {
             Kernel::Chain(chain) => !chain.looks_back(),
             Kernel::Rows(along, _) => !along.needs_input(),
             Kernel::Product(_)
+            | Kernel::Normalized(_)
+            | Kernel::Activation(_)
             | Kernel::Linear(_)
             | Kernel::Lookup(_)
             | Kernel::Largest(_)
@@ -89,6 +97,8 @@ impl Kernel {
             Kernel::Rows(along, _) => along.needs_result(),
             Kernel::Largest(_) => true,
             Kernel::Product(_)
+            | Kernel::Normalized(_)
+            | Kernel::Activation(_)
             | Kernel::Linear(_)
             | Kernel::Chain(_)
             | Kernel::Lookup(_)
@@ -226,6 +236,11 @@ impl Instruction {
     pub fn is_in_place(&self) -> bool {
         self.inputs.first().is_some_and(|first| first.slot == self.output)
     }
+
+    /// Whether the gradient of its first operand takes the place of that of its result, and nothing else was there before.
+    pub fn passes_on_in_place(&self) -> bool {
+        self.is_in_place() || matches!(self.kernel, Kernel::Activation(_))
+    }
 }
 
 impl Program {
@@ -262,7 +277,9 @@ impl Program {
             }
             Kernel::Chain(chain) => chain.scratch(),
             Kernel::Largest(_) => self.lengths[instruction.output],
+            Kernel::Activation(activation) => activation.before.scratch(),
             Kernel::Rows(_, length) => *length,
+            Kernel::Normalized(normalized) => normalized.scratch(),
             Kernel::Linear(_) | Kernel::Lookup(_) | Kernel::Dropout(..) => 0,
         };
         self.instructions.iter().map(own).max().unwrap_or(0)

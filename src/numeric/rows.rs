@@ -2,7 +2,7 @@
 
 use pulp::NullaryFnOnce;
 
-use super::linear::{STRANDS, dot, squares_about, total};
+use super::linear::{STRANDS, dot, folded, squares_about, total};
 use super::real::Real;
 
 /// Added to the mean square before its root is taken, so that rows of zeros stay zero. Far smaller than the 1e-5 of common
@@ -14,7 +14,12 @@ const SMALLEST: f64 = 1e-12;
 pub enum Along {
     /// e^x over its sum.
     Softmax,
-    /// Its logarithm.
+    /// The same of entries 0 to r of row number r, counted anew after `queries`; the others become zero.
+    CausalSoftmax {
+        /// How many rows belong together.
+        queries: usize,
+    },
+    /// The logarithm of a softmax.
     LogSoftmax,
     /// Mean 0, mean square 1.
     Standardize,
@@ -34,14 +39,15 @@ impl Along {
     pub fn needs_input(self) -> bool {
         match self {
             Along::Standardize | Along::Rms | Along::TopK(_) => true,
-            Along::Softmax | Along::LogSoftmax | Along::Causal { .. } => false,
+            Along::Softmax | Along::CausalSoftmax { .. } | Along::LogSoftmax | Along::Causal { .. } => false,
         }
     }
 
     /// Whether it is passed on with the help of what came out.
     pub fn needs_result(self) -> bool {
         match self {
-            Along::Softmax | Along::LogSoftmax | Along::Standardize | Along::Rms | Along::TopK(_) => true,
+            Along::Softmax | Along::CausalSoftmax { .. } | Along::LogSoftmax => true,
+            Along::Standardize | Along::Rms | Along::TopK(_) => true,
             Along::Causal { .. } => false,
         }
     }
@@ -149,14 +155,17 @@ impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, T> {
 fn forward_row<T: Real>(along: Along, row: usize, x: &[T], y: &mut [T]) {
     match along {
         Along::Softmax => {
-            let largest = largest(x);
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = (*x - largest).exponential();
+            y.copy_from_slice(x);
+            softmax(y);
+        }
+        Along::CausalSoftmax { queries } => {
+            let (seen, looked_at) = reach(row, queries, x.len());
+            let (near, hidden) = y.split_at_mut(looked_at);
+            for (at, (y, x)) in near.iter_mut().zip(x).enumerate() {
+                *y = if at < seen { *x } else { T::neg_infinity() };
             }
-            let share = T::one() / total(y);
-            for y in y {
-                *y *= share;
-            }
+            softmax(near);
+            hidden.fill(T::zero());
         }
         Along::LogSoftmax => {
             let largest = largest(x);
@@ -169,10 +178,7 @@ fn forward_row<T: Real>(along: Along, row: usize, x: &[T], y: &mut [T]) {
             }
         }
         Along::Standardize | Along::Rms => {
-            let (mean, scale) = moments(along, x);
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = (*x - mean) * scale;
-            }
+            normalize(along, x, y);
         }
         Along::TopK(count) => {
             let bound = nth_largest(x, count);
@@ -184,11 +190,36 @@ fn forward_row<T: Real>(along: Along, row: usize, x: &[T], y: &mut [T]) {
             }
         }
         Along::Causal { queries } => {
-            let seen = (row % queries + 1).min(x.len());
+            let (seen, _) = reach(row, queries, x.len());
             y[..seen].copy_from_slice(&x[..seen]);
             y[seen..].fill(T::neg_infinity());
         }
     }
+}
+
+/// How many entries a row of a causal mask sees, and how many of the row are looked at: whole strands, so that sums are those of the whole row.
+#[inline(always)]
+fn reach(row: usize, queries: usize, length: usize) -> (usize, usize) {
+    let seen = (row % queries + 1).min(length);
+    (seen, seen.next_multiple_of(STRANDS).min(length))
+}
+
+#[inline(always)]
+fn softmax<T: Real>(row: &mut [T]) {
+    let largest = largest(row);
+    for entry in &mut *row {
+        *entry = (*entry - largest).exponential();
+    }
+    let share = T::one() / total(row);
+    for entry in row {
+        *entry *= share;
+    }
+}
+
+#[inline(always)]
+fn softmax_slopes<T: Real>(y: &[T], dy: &[T], dx: &mut [T], fresh: bool) {
+    let common = dot(dy, y);
+    give(dx, fresh, y.iter().zip(dy).map(|(y, dy)| *y * (*dy - common)));
 }
 
 /// The gradients of all rows, added to `into`, or put there if it is `fresh`.
@@ -234,9 +265,13 @@ fn backward_row<T: Real>(
 ) {
     let pairs = y.iter().zip(dy);
     match along {
-        Along::Softmax => {
-            let common = dot(dy, y);
-            give(dx, fresh, pairs.map(|(y, dy)| *y * (*dy - common)));
+        Along::Softmax => softmax_slopes(y, dy, dx, fresh),
+        Along::CausalSoftmax { queries } => {
+            let (_, looked_at) = reach(row, queries, y.len());
+            softmax_slopes(&y[..looked_at], &dy[..looked_at], &mut dx[..looked_at], fresh);
+            if fresh {
+                dx[looked_at..].fill(T::zero());
+            }
         }
         Along::LogSoftmax => {
             let sum = total(dy);
@@ -244,17 +279,14 @@ fn backward_row<T: Real>(
         }
         Along::Standardize | Along::Rms => {
             let (_, scale) = moments(along, x);
-            let count = T::of(x.len() as f64);
-            let mean = if along == Along::Rms { T::zero() } else { total(dy) / count };
-            let shared = dot(dy, y) / count;
-            give(dx, fresh, pairs.map(|(y, dy)| scale * (*dy - mean - *y * shared)));
+            normalize_slopes(along, scale, (y, dy), dx, fresh);
         }
         Along::TopK(_) => {
             let kept = |y: T| y != T::neg_infinity();
             give(dx, fresh, pairs.map(|(y, dy)| if kept(*y) { *dy } else { T::zero() }));
         }
         Along::Causal { queries } => {
-            let seen = (row % queries + 1).min(dy.len());
+            let (seen, _) = reach(row, queries, dy.len());
             let (kept, hidden) = dx.split_at_mut(seen);
             give(kept, fresh, dy[..seen].iter().copied());
             if fresh {
@@ -262,6 +294,25 @@ fn backward_row<T: Real>(
             }
         }
     }
+}
+
+/// A row with mean 0 and mean square 1, or with mean square 1; the factor by which it was scaled.
+#[inline(always)]
+pub fn normalize<T: Real>(along: Along, x: &[T], y: &mut [T]) -> T {
+    let (mean, scale) = moments(along, x);
+    for (y, x) in y.iter_mut().zip(x) {
+        *y = (*x - mean) * scale;
+    }
+    scale
+}
+
+/// The gradient of a row that was normalized to `y` and scaled by `scale`.
+#[inline(always)]
+pub fn normalize_slopes<T: Real>(along: Along, scale: T, (y, dy): (&[T], &[T]), dx: &mut [T], fresh: bool) {
+    let count = T::of(y.len() as f64);
+    let mean = if along == Along::Rms { T::zero() } else { total(dy) / count };
+    let shared = dot(dy, y) / count;
+    give(dx, fresh, y.iter().zip(dy).map(|(y, dy)| scale * (*dy - mean - *y * shared)));
 }
 
 /// Mean, and one over the root of the mean square around it.
@@ -283,13 +334,7 @@ fn largest<T: Real>(x: &[T]) -> T {
     for chunk in chunks {
         strands.iter_mut().zip(chunk).for_each(|(strand, x)| *strand = larger(*strand, *x));
     }
-    let mut half = STRANDS / 2;
-    while half > 0 {
-        let (left, right) = strands.split_at_mut(half);
-        left.iter_mut().zip(right).for_each(|(left, right)| *left = larger(*left, *right));
-        half /= 2;
-    }
-    larger(strands[0], rest)
+    larger(folded(strands, larger), rest)
 }
 
 /// The entry that `count - 1` others are not smaller than.

@@ -13,20 +13,20 @@ use mupc::numeric::setting::Setting;
 use mupc::numeric::train::{Routine, Trainer};
 use mupc::{Named, Optimizer};
 
-/// A plan for training at the spec's own lengths, with the numbers of muP.
-fn planned(network: &Network, optimizer: Optimizer) -> (Arc<Program>, Setting) {
+/// A plan at the spec's own lengths, with the numbers of muP.
+fn planned(network: &Network, optimizer: Optimizer, purpose: Purpose) -> (Arc<Program>, Setting) {
     let graph = &network.graph;
     let at = values(graph, &[]);
     let question = Question::new(Named::Mup, optimizer);
     let found = network.parameterize(question.clone()).unwrap_or_else(|error| panic!("{error}"));
     let numbers = setting(&network.calculus_for(&question), &found, &at, &at, &Base::default());
-    (Arc::new(build(graph, &at, 4, &numbers, Purpose::Training).unwrap()), numbers)
+    (Arc::new(build(graph, &at, 4, &numbers, purpose).unwrap()), numbers)
 }
 
 /// What one step allocates, after a first one.
 fn step(network: &Network, optimizer: Optimizer) -> AllocationInfo {
     let (graph, at) = (&network.graph, values(&network.graph, &[]));
-    let (program, numbers) = planned(network, optimizer);
+    let (program, numbers) = planned(network, optimizer, Purpose::Training);
     let data = bind(&Source::Synthetic { seed: 3 }, graph, &at).unwrap_or_else(|error| panic!("{error}"));
     let batch = data.batch(&[0, 1, 2, 3]);
     let routine = Routine { clip: Some(1.0), ..Routine::default() };
@@ -95,7 +95,7 @@ fn matrix_products_give_their_room_back() {
 /// Biases, residual sums, masks and shares are written over what they are made of; what a normalization came from is kept, because its gradient needs it.
 #[test]
 fn results_lie_over_what_nobody_needs() {
-    let (program, _) = planned(&compiled(NETWORK), Optimizer::Adam);
+    let (program, _) = planned(&compiled(NETWORK), Optimizer::Adam, Purpose::Tangent);
     let in_place = |wanted: &dyn Fn(&Kernel) -> bool| {
         let own = program.instructions.iter().filter(|own| wanted(&own.kernel));
         (own.clone().filter(|own| own.is_in_place()).count(), own.count())

@@ -1,8 +1,9 @@
 //! The end of a plan: what can be left out, what can be joined, and which gradients are asked for.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::in_place::{Uses, begin_with_own, write_over};
+use super::sublayers::{Joined, absorb, distinct, join_sublayers};
 use super::{BuildError, Building, Purpose};
 use crate::graph::NodeId;
 use crate::numeric::pointwise::Link;
@@ -19,44 +20,47 @@ impl Building<'_> {
             self.graph.outputs.iter().filter_map(|output| self.unrolled.known[output.index()].clone());
         self.program.outputs = outputs.collect();
         let mut program = self.program;
-        if self.purpose == Purpose::Training {
+        if self.purpose != Purpose::Observation {
             program.traces.clear();
             begin_with_own(&mut program);
-            fuse(&mut program);
-            write_over(&mut program);
-            drop_unread(&mut program);
+            absorb(&mut program, chained);
         }
-        ask_for_gradients(&mut program);
         match self.purpose {
-            Purpose::Training => share_places(&mut program),
-            Purpose::Observation => own_places(&mut program),
+            Purpose::Training => {
+                join_sublayers(&mut program);
+                save_room(&mut program);
+            }
+            Purpose::Tangent => save_room(&mut program),
+            Purpose::Observation => {
+                ask_for_gradients(&mut program);
+                own_places(&mut program);
+            }
         }
         Ok(program)
     }
 }
 
+/// Writes results over what nobody needs, and lets gradients that are not needed at the same time share a place.
+fn save_room(program: &mut Program) {
+    write_over(program);
+    drop_unread(program);
+    ask_for_gradients(program);
+    share_places(program);
+}
+
 /// Joins chains: one whose result only another chain reads, as its first operand, becomes its beginning.
-fn fuse(program: &mut Program) {
-    let uses = Uses::of(program);
-    let mut gone = vec![false; program.instructions.len()];
-    for at in 0..program.instructions.len() {
-        let first = program.instructions[at].inputs.first().map(|input| input.slot);
-        let Some(before) = first.and_then(|slot| uses.only_maker(slot)) else { continue };
-        if let Some(joined) = join(&program.instructions[before], &program.instructions[at]) {
-            program.instructions[at] = joined;
-            gone[before] = true;
-        }
-    }
-    let mut gone = gone.into_iter();
-    program.instructions.retain(|_| !gone.next().unwrap_or(false));
+fn chained(program: &Program, uses: &Uses, at: usize) -> Option<Joined> {
+    let own = &program.instructions[at];
+    let before = uses.only_maker(own.inputs.first()?.slot)?;
+    let instruction = join(&program.instructions[before], own)?;
+    Some(Joined { instruction, gone: smallvec![before] })
 }
 
 fn join(first: &Instruction, second: &Instruction) -> Option<Instruction> {
     let (Kernel::Chain(before), Kernel::Chain(after)) = (&first.kernel, &second.kernel) else { return None };
     let shift = first.inputs.len() - 1;
     let inputs: SmallVec<[Input; 4]> = first.inputs.iter().chain(&second.inputs[1..]).copied().collect();
-    let distinct = (0..inputs.len()).all(|at| inputs[..at].iter().all(|other| other.slot != inputs[at].slot));
-    if inputs.len() > MOST_OPERANDS || !distinct || first.once != second.once {
+    if inputs.len() > MOST_OPERANDS || !distinct(&inputs) || first.once != second.once {
         return None;
     }
     let mut links: SmallVec<[Link; 4]> = before.links.clone();
@@ -119,10 +123,14 @@ fn share_places(program: &mut Program) {
     let mut room = Room { places: vec![0; program.lengths.len()], lengths: vec![0], free: Vec::new() };
     room.take(program.loss.slot, program.lengths[program.loss.slot]);
     for instruction in program.instructions.iter().rev().filter(|instruction| instruction.backward) {
-        for input in instruction.inputs.iter().filter(|input| input.gradient && input.fresh) {
+        let passed_on = usize::from(instruction.passes_on_in_place());
+        for first in &instruction.inputs[..passed_on] {
+            room.places[first.slot] = room.places[instruction.output];
+        }
+        for input in instruction.inputs[passed_on..].iter().filter(|input| input.gradient && input.fresh) {
             room.take(input.slot, program.lengths[input.slot]);
         }
-        if !kept[instruction.output] && !instruction.is_in_place() {
+        if !kept[instruction.output] && passed_on == 0 {
             room.free.push(room.places[instruction.output]);
         }
     }
