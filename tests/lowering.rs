@@ -7,7 +7,7 @@ mod invariants;
 
 use std::collections::HashMap;
 
-use mupc::graph::Graph;
+use mupc::graph::{Graph, Op};
 use mupc::{Loader, compile, compile_with};
 use proptest::prelude::*;
 
@@ -124,6 +124,25 @@ repeat s over seq {
 }
 loss mse(linear(h, 3), y[0, ..]) + mean(deep[0, 0, s])"
     ));
+}
+
+/// The entry of a step is read off what stands before the body, whatever else an index does to it there.
+#[test]
+fn steps_come_before_splits_and_picks() {
+    let text = "scale n = 64
+input x[6, 8]
+target y
+h[i:n] = 0
+repeat t over 6 {
+  parts[a:4, b] = x[t, (a b)]
+  h = tanh(linear(h, n) + linear(parts[0, ..], n) * x[t, 1])
+}
+loss mean(h) - y";
+    let graph = compile(text).unwrap().graph;
+    invariants::check(&graph);
+    let steps = graph.ids().filter(|id| matches!(graph.node(*id).op, Op::Step { .. }));
+    assert!(steps.clone().count() == 2);
+    assert!(steps.clone().all(|id| matches!(graph.node(graph.node(id).operands[0]).op, Op::Data(_))));
 }
 
 #[test]

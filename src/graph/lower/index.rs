@@ -30,6 +30,15 @@ enum Entry {
     Lookup(Operand),
 }
 
+/// The entries with their axes, from the last to the first, in an order in which they can be applied one after the other: those of steps before all others.
+fn steps_first(entries: Vec<(Entry, Span)>) -> impl Iterator<Item = (usize, (Entry, Span))> {
+    let is_step = |(entry, _): &(Entry, Span)| matches!(entry, Entry::Step(_));
+    let (steps, others): (Vec<_>, Vec<_>) =
+        entries.into_iter().enumerate().partition(|(_, own)| is_step(own));
+    let left = others.into_iter().map(|(_, own)| own).enumerate();
+    steps.into_iter().rev().chain(left.rev())
+}
+
 impl<'a> Lowering<'a> {
     /// `base[indices]`
     pub(super) fn indexed(
@@ -323,7 +332,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Splits and picks from the last axis to the first, then looks up.
+    /// Takes the entries of steps, whose tensor stands before the body, then splits and picks from the last axis to the first, then looks up.
     fn apply_entries(
         &mut self,
         node: NodeId,
@@ -334,7 +343,7 @@ impl<'a> Lowering<'a> {
         let mut node = node;
         let mut axes: Vec<AxisId> = Vec::new();
         let mut lookups = Vec::new();
-        for (at, (entry, place)) in entries.into_iter().enumerate().rev() {
+        for (at, (entry, place)) in steps_first(entries) {
             match entry {
                 Entry::Axis(axis) => {
                     let length = self.shape(node)[at].clone();
