@@ -233,8 +233,10 @@ fn main() {
     }
     if wanted("gpt2") {
         let network = spec("gpt2.mup", &TRANSFORMER);
-        for n in [64, 128, 256, 512, 1024] {
-            Case::new(&network, &[n, 2], 16).line(&format!("gpt2 n = {n}, batch 16"), roof);
+        for batch in [4, 16] {
+            for n in [64, 128, 256, 512, 1024] {
+                Case::new(&network, &[n, 2], batch).line(&format!("gpt2 n = {n}, batch {batch}"), roof);
+            }
         }
     }
     if wanted("kinds") {
@@ -255,6 +257,10 @@ fn main() {
         let network = spec("mlp.mup", &PERCEPTRON);
         for batch in [16, 32, 64, 128, 256, 512] {
             Case::new(&network, &[512], batch).line(&format!("mlp batch {batch}, n = 512"), roof);
+        }
+        let network = spec("gpt2.mup", &TRANSFORMER);
+        for batch in [1, 2, 4, 8, 16, 32] {
+            Case::new(&network, &[256, 2], batch).line(&format!("gpt2 batch {batch}, n = 256"), roof);
         }
     }
 }

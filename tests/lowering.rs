@@ -140,9 +140,10 @@ repeat t over 6 {
 loss mean(h) - y";
     let graph = compile(text).unwrap().graph;
     invariants::check(&graph);
-    let steps = graph.ids().filter(|id| matches!(graph.node(*id).op, Op::Step { .. }));
-    assert!(steps.clone().count() == 2);
-    assert!(steps.clone().all(|id| matches!(graph.node(graph.node(id).operands[0]).op, Op::Data(_))));
+    let steps: Vec<_> = graph.ids().filter(|id| matches!(graph.node(*id).op, Op::Step { .. })).collect();
+    let read = |step: &_| &graph.node(graph.node(*step).operands[0]).op;
+    assert_eq!(steps.len(), 2);
+    assert!(steps.iter().all(|step| matches!(read(step), Op::Data(_))));
 }
 
 #[test]
