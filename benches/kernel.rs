@@ -5,7 +5,6 @@ use mupc::kernel::empirical::setting;
 use mupc::kernel::tangent::Tangent;
 use mupc::kernel::{Limit, Parameterization, Points, Prior};
 use mupc::numeric::data::{Source, bind};
-use mupc::numeric::initial::start;
 use mupc::rational::Rational;
 
 fn limit(spec: &str) -> Limit {
@@ -91,8 +90,8 @@ fn empirical(criterion: &mut Criterion) {
         Tangent::<f64>::new(graph, &values, 64, &setting, graph.outputs[0])
             .unwrap_or_else(|error| panic!("{error}")),
     );
-    start(single.machine(), &setting, 0);
-    start(double.machine(), &setting, 0);
+    single.start(&setting, 0);
+    double.start(&setting, 0);
     measure("784-512-512-10, 64 points, float32", &mut || single.kernel(&columns, &factors).0[0]);
     measure("784-512-512-10, 64 points, float64", &mut || double.kernel(&columns, &factors).0[0]);
     group.finish();

@@ -16,7 +16,6 @@ use super::request::{Case, Common, Request, RequestError, Sized};
 use crate::graph::{Func, Graph, Op};
 use crate::kernel::tangent::{Tangent, program};
 use crate::kernel::{Limit, Parameterization, Prior, empirical};
-use crate::numeric::initial::start;
 use crate::numeric::machine::Machine;
 use crate::parameterization::Named;
 use crate::watch::Watch;
@@ -130,7 +129,7 @@ impl Study<'_> {
             let made = Tangent::<f32>::new(self.graph, &own.values, batch, &own.setting, self.common.output);
             let failed = |error| RequestError::Tangent { symbol: self.symbol(), value: own.value, error };
             let mut tangent = made.map_err(failed)?;
-            start(tangent.machine(), &own.setting, 0);
+            tangent.start(&own.setting, 0);
             let (kernel, _) = tangent.kernel(&self.common.batch, &own.factors);
             rate = rate.min(batch as f64 / largest_eigenvalue(&kernel));
         }
@@ -300,7 +299,7 @@ impl Study<'_> {
             let trained = |own: &crate::kernel::ParamPrior| f64::from(u8::from(own.trained));
             let own = Sized { setting: setting.into(), ..sized.clone() };
             let mut tangent = self.tangent(&own)?;
-            start(tangent.machine(), &own.setting, seed);
+            tangent.start(&own.setting, seed);
             let factors: Vec<f64> = prior.params.iter().map(trained).collect();
             let (kernel, _) = tangent.kernel(&self.common.probe, &factors);
             Ok(distance(&kernel, &spread_out(&exact, channels)))

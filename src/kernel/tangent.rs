@@ -19,6 +19,7 @@ use uses::{Place, batched, places};
 use crate::graph::{Gate, Graph, NodeId, Norm, Op};
 use crate::numeric::build::{BuildError, Purpose, build};
 use crate::numeric::data::Column;
+use crate::numeric::initial::start;
 use crate::numeric::machine::Machine;
 use crate::numeric::program::{Program, Slot};
 use crate::numeric::real::Real;
@@ -128,8 +129,16 @@ impl<T: Real> Tangent<T> {
     }
 
     /// The machine, with all examples of a batch; its loss is the tensor.
-    pub fn machine(&mut self) -> &mut Machine<T> {
-        &mut self.machine
+    pub fn machine(&self) -> &Machine<T> {
+        &self.machine
+    }
+
+    /// Draws the weights.
+    pub fn start(&mut self, setting: &Setting, seed: u64) {
+        start(&mut self.machine, setting, seed);
+        if let Some(single) = &mut self.single {
+            copy_weights(&self.machine, single);
+        }
     }
 
     /// Takes the weights of another machine of the same network.

@@ -10,7 +10,7 @@ use mupc::numeric::initial::start;
 use mupc::numeric::machine::Machine;
 use mupc::rational::Rational;
 
-const KINDS: [(&str, &str, &str); 14] = [
+const KINDS: [(&str, &str, &str); 15] = [
     ("perceptron", "x[5]", "h = relu(affine(x, n)) h = tanh(affine(h, n)) f = affine(h, 3)"),
     ("gains and shifts", "x[5]", "h = gelu(layer_norm(linear(x, n))) f = affine(layer_norm(h), 3)"),
     ("convolution", "x[4, 4, 2]", "h = relu(conv2d(x, n, 3)) h = relu(conv2d(h, n, 3)) f = affine(global_pool2d(h), 3)"),
@@ -19,6 +19,8 @@ const KINDS: [(&str, &str, &str); 14] = [
     ("tokens with positions", "x[4] in 5", "h = embed(x, 5, n) + position(4, n) g = relu(affine(h, n)) m[i] = mean(g[t, i], over t) f = linear(m, 3)"),
     ("recurrence", "x[3, 2]", "h[i:n] = 0
         repeat t over 3 shared as cell { h = tanh(linear(h, n) as again + affine(x[t, ..], n) as read) } f = linear(h, 3)"),
+    ("leaky recurrence", "x[3, 2]", "h[i:n] = 0
+        repeat t over 3 shared as cell { h = tanh(linear(h, n) as again + linear(x[t, ..], n) as read) + 0.5 * h } f = linear(h, 3)"),
     ("residual blocks", "x[4]", "h = linear(x, n) repeat 2 as block { h += mlp(rms_norm(h), 2*n, silu) } f = linear(h, 3)"),
     ("siamese branches", "x[2, 4]", "repeat t over 2 shared as twin { g[t, i] = relu(affine(x[t, ..], n))[i] } m[i] = mean(g[t, i], over t) f = affine(m, 3)"),
     ("tied in two roles", "x[4]", "param w[n, n] h = linear(x, n) g[i] = w[i, j] * h[j] r[j] = w[i, j] * tanh(g)[i] f = linear(r, 3)"),
@@ -52,8 +54,11 @@ fn both(input: &str, body: &str) -> (Vec<f64>, Vec<f64>) {
     let mut single =
         Machine::<f64>::new(Arc::new(program(graph, &values, 1, &setting, graph.outputs[0]).unwrap()));
     start(&mut single, &setting, 7);
+    tangent.start(&setting, 7);
+    let drawn = tangent.kernel(&columns, &factors).0;
     tangent.follow(&single);
     let (structured, outputs) = tangent.kernel(&columns, &factors);
+    assert_eq!(drawn, structured, "the same seed");
     let entries = tangent.entries;
     let mut rows = Vec::new();
     for example in 0..6 {
@@ -101,7 +106,7 @@ fn it_is_what_the_first_entry_of_a_draw_gives() {
     let drawn = draws.sample(&data, &examples, &()).unwrap().mean.ntk;
     let setting = setting(graph, &values, &prior);
     let mut tangent = Tangent::<f64>::new(graph, &values, 8, &setting, graph.outputs[0]).unwrap();
-    start(tangent.machine(), &setting, 0);
+    tangent.start(&setting, 0);
     let (whole, _) = tangent.kernel(&data.batch(&examples), &vec![1.0; graph.params.len()]);
     let first: Vec<f64> = (0..64).map(|at| whole[(at / 8 * 3) * 24 + at % 8 * 3]).collect();
     assert!(distance(&first, &drawn) < 1e-10);
