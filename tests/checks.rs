@@ -46,23 +46,23 @@ fn signs_hold() {
 }
 
 /// Where training is not stable, the rate is so small that at the largest width parameters go on as straight as they start. The logits of four words in a
-/// batch of sixteen turn gradients round long before anything else has moved.
+/// batch of sixteen turn gradients round long before anything else has moved: at four times this rate a third of the way is lost.
 #[test]
 fn small_rates_keep_gradients_as_they_are() {
-    let line = "check specs/t5-small.mup -q -p sp -o adam --data synthetic --set vocab=4 source=4 goal=4 \
-                --over n=64,256 --seeds 1 --steps 1,3 --format json";
+    let line = "check specs/t5-small.mup -q -p sp -o adam --data synthetic --set vocab=4 --over n=64,512 \
+                --batch 16 --seeds 1 --steps 1,3 --format json";
     let output = mupc(&line.split_whitespace().collect::<Vec<_>>());
     let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let findings = record["findings"].as_array().unwrap();
-    let widest = |subject: &str, step: u64| {
-        let is_it = |own: &&serde_json::Value| {
-            own["subject"] == subject && own["quantity"] == "entry-change" && own["step"] == step
-        };
-        findings.iter().find(is_it)?["series"].as_array()?.last()?["size"].as_f64()
+    let changes =
+        record["findings"].as_array().unwrap().iter().filter(|own| own["quantity"] == "entry-change");
+    let widest = |own: &serde_json::Value| own["series"].as_array()?.last()?["size"].as_f64();
+    let after = |step: u64| changes.clone().filter(move |own| own["step"] == step);
+    let way = |own: &serde_json::Value| {
+        let first = after(1).find(|first| first["subject"] == own["subject"])?;
+        Some(widest(own)? / widest(first)?)
     };
-    let ways =
-        ["wte", "decoder.mlp.up.weight"].map(|name| widest(name, 3).unwrap() / widest(name, 1).unwrap());
-    assert!(ways.iter().all(|way| (0.75 * 3.0..3.1).contains(way)), "{ways:?}");
+    let ways: Vec<f64> = after(3).filter_map(way).collect();
+    assert!(ways.len() > 20 && ways.iter().all(|way| (0.75 * 3.0..3.1).contains(way)), "{ways:?}");
 }
 
 /// Two powers of the rate in one change: at a small one what comes through the input rules, and agrees; later the own update, which grows faster, has

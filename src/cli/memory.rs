@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::concrete::float;
+use crate::dim::Dim;
 use crate::graph::Graph;
 use crate::rational::Rational;
 
@@ -28,7 +29,7 @@ pub fn allowed(gigabytes: Option<f64>) -> Result<u64, Failure> {
 
 /// Bytes for the weights of a finite network at these values of the scale symbols, so many for each.
 pub fn of_weights(graph: &Graph, values: &[Rational], each: f64) -> f64 {
-    let length = |dim: &crate::dim::Dim| dim.at(values).map_or(1.0, float);
+    let length = |dim: &Dim| dim.at(values).map_or(1.0, float);
     let numbers = graph.params.iter().map(|param| param.shape.iter().map(length).product::<f64>());
     each * numbers.sum::<f64>()
 }
