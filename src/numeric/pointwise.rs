@@ -3,12 +3,11 @@
 //! A chain takes its first operand through a row of links. The backward pass does not keep what stood between the links: it computes it
 //! again, a tile at a time, in the cache.
 
-use pulp::NullaryFnOnce;
 use smallvec::SmallVec;
 
 use super::function::{map, slopes};
 use super::linear::total;
-use super::real::Real;
+use super::real::{Real, vectorized};
 use crate::graph::Func;
 
 /// Entries that are worked on at a time.
@@ -132,7 +131,10 @@ impl Chain {
         into: &mut [Option<Receiver<'_, T>>],
         scratch: &mut [T],
     ) {
-        pulp::Arch::new().dispatch(BackwardInPlace { chain: self, operands, gradient, into, scratch });
+        vectorized(
+            #[inline(always)]
+            move || self.pull_tiles(&[], operands, gradient, into, scratch),
+        );
     }
 
     /// Takes the gradient of the result back to that of the first operand, in place; `first` is that operand, of which only a chain that looks back needs the numbers.
@@ -179,12 +181,18 @@ impl Chain {
     /// The values.
     pub fn forward<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
         let first = Some(operands[0]);
-        pulp::Arch::new().dispatch(Forward { chain: self, first, operands, out, scratch });
+        vectorized(
+            #[inline(always)]
+            move || self.forward_tiles(first, operands, out, scratch),
+        );
     }
 
     /// The values over the first operand, which stands in `out`.
     pub fn forward_in_place<T: Real>(&self, operands: &[&[T]], out: &mut [T], scratch: &mut [T]) {
-        pulp::Arch::new().dispatch(Forward { chain: self, first: None, operands, out, scratch });
+        vectorized(
+            #[inline(always)]
+            move || self.forward_tiles(None, operands, out, scratch),
+        );
     }
 
     #[inline(always)]
@@ -241,7 +249,10 @@ impl Chain {
         into: &mut [Option<Receiver<'_, T>>],
         scratch: &mut [T],
     ) {
-        pulp::Arch::new().dispatch(Backward { chain: self, operands, gradient, into, scratch });
+        vectorized(
+            #[inline(always)]
+            move || self.backward_tiles(operands, gradient, into, scratch),
+        );
     }
 
     #[inline(always)]
@@ -286,61 +297,6 @@ impl Chain {
             after.copy_from_slice(&before[at * TILE..at * TILE + size]);
             apply(link, operands, start, after, loaded);
         }
-    }
-}
-
-/// A forward pass. A type of its own, because what is compiled for the vectors of the machine must be inlined there, which a closure need
-/// not be.
-struct Forward<'a, T> {
-    chain: &'a Chain,
-    first: Option<&'a [T]>,
-    operands: &'a [&'a [T]],
-    out: &'a mut [T],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for Forward<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.forward_tiles(self.first, self.operands, self.out, self.scratch);
-    }
-}
-
-/// A backward pass in place.
-struct BackwardInPlace<'a, 'i, T> {
-    chain: &'a Chain,
-    operands: &'a [&'a [T]],
-    gradient: &'a mut [T],
-    into: &'a mut [Option<Receiver<'i, T>>],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.pull_tiles(&[], self.operands, self.gradient, self.into, self.scratch);
-    }
-}
-
-/// A backward pass.
-struct Backward<'a, 'i, T> {
-    chain: &'a Chain,
-    operands: &'a [&'a [T]],
-    gradient: &'a [T],
-    into: &'a mut [Option<Receiver<'i, T>>],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for Backward<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.chain.backward_tiles(self.operands, self.gradient, self.into, self.scratch);
     }
 }
 

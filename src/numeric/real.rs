@@ -123,6 +123,13 @@ fn polynomial<const N: usize>(highest: f32, others: [f32; N], x: f32) -> f32 {
     others.into_iter().fold(highest, |sum, coefficient| sum.mul_add(x, coefficient))
 }
 
+/// Runs what is to be compiled for the vectors of the machine: a closure that is marked `#[inline(always)]`, as is all that it calls, and takes its slices
+/// along (`move`).
+#[inline(always)]
+pub(super) fn vectorized(work: impl FnOnce()) {
+    pulp::Arch::new().dispatch(work);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

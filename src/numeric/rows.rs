@@ -1,9 +1,7 @@
 //! Operations along the last axis: softmax, normalizations, masks.
 
-use pulp::NullaryFnOnce;
-
 use super::linear::{STRANDS, dot, folded, squares_about, total};
-use super::real::Real;
+use super::real::{Real, vectorized};
 
 /// Added to the mean square before its root is taken, so that rows of zeros stay zero. Far smaller than the 1e-5 of common
 /// libraries, since exponents are measured here.
@@ -55,100 +53,29 @@ impl Along {
 
 /// The values of all rows.
 pub fn forward<T: Real>(along: Along, length: usize, input: &[T], out: &mut [T]) {
-    pulp::Arch::new().dispatch(Forward { along, length, input, out });
+    let rows = input.chunks_exact(length).zip(out.chunks_exact_mut(length));
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (row, (x, y)) in rows.enumerate() {
+                forward_row(along, row, x, y);
+            }
+        },
+    );
 }
 
 /// The values of all rows, over what came in; `scratch` has room for a row.
 pub fn forward_in_place<T: Real>(along: Along, length: usize, rows: &mut [T], scratch: &mut [T]) {
-    pulp::Arch::new().dispatch(ForwardInPlace { along, length, rows, scratch });
-}
-
-/// All rows forward, in place.
-struct ForwardInPlace<'a, T> {
-    along: Along,
-    length: usize,
-    rows: &'a mut [T],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for ForwardInPlace<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let input = &mut self.scratch[..self.length];
-        for (row, out) in self.rows.chunks_exact_mut(self.length).enumerate() {
-            input.copy_from_slice(out);
-            forward_row(self.along, row, input, out);
-        }
-    }
-}
-
-/// All rows forward: a type of its own, so that it is inlined where it is compiled for the vectors of the machine.
-struct Forward<'a, T> {
-    along: Along,
-    length: usize,
-    input: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for Forward<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact_mut(self.length));
-        for (row, (input, out)) in rows.enumerate() {
-            forward_row(self.along, row, input, out);
-        }
-    }
-}
-
-/// All rows backward.
-struct Backward<'a, T> {
-    along: Along,
-    length: usize,
-    input: &'a [T],
-    out: &'a [T],
-    gradient: &'a [T],
-    into: &'a mut [T],
-    fresh: bool,
-}
-
-impl<T: Real> NullaryFnOnce for Backward<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let rows = self.input.chunks_exact(self.length).zip(self.out.chunks_exact(self.length));
-        let gradients = self.gradient.chunks_exact(self.length).zip(self.into.chunks_exact_mut(self.length));
-        for (row, ((x, y), (dy, dx))) in rows.zip(gradients).enumerate() {
-            backward_row(self.along, row, (x, y), dy, dx, self.fresh);
-        }
-    }
-}
-
-/// All rows backward, in place.
-struct BackwardInPlace<'a, T> {
-    along: Along,
-    length: usize,
-    out: &'a [T],
-    gradient: &'a mut [T],
-    scratch: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for BackwardInPlace<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let given = &mut self.scratch[..self.length];
-        let rows = self.out.chunks_exact(self.length).zip(self.gradient.chunks_exact_mut(self.length));
-        for (row, (y, gradient)) in rows.enumerate() {
-            given.copy_from_slice(gradient);
-            backward_row(self.along, row, (y, y), given, gradient, true);
-        }
-    }
+    let input = &mut scratch[..length];
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (row, out) in rows.chunks_exact_mut(length).enumerate() {
+                input.copy_from_slice(out);
+                forward_row(along, row, input, out);
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -231,7 +158,16 @@ pub fn backward<T: Real>(
     into: &mut [T],
     fresh: bool,
 ) {
-    pulp::Arch::new().dispatch(Backward { along, length, input, out, gradient, into, fresh });
+    let rows = input.chunks_exact(length).zip(out.chunks_exact(length));
+    let gradients = gradient.chunks_exact(length).zip(into.chunks_exact_mut(length));
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (row, ((x, y), (dy, dx))) in rows.zip(gradients).enumerate() {
+                backward_row(along, row, (x, y), dy, dx, fresh);
+            }
+        },
+    );
 }
 
 /// The gradients of all rows, over those of the results, of what needs no input for it ([`Along::needs_input`]); `scratch` has room for a row.
@@ -242,7 +178,17 @@ pub fn backward_in_place<T: Real>(
     gradient: &mut [T],
     scratch: &mut [T],
 ) {
-    pulp::Arch::new().dispatch(BackwardInPlace { along, length, out, gradient, scratch });
+    let given = &mut scratch[..length];
+    let rows = out.chunks_exact(length).zip(gradient.chunks_exact_mut(length));
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (row, (y, gradient)) in rows.enumerate() {
+                given.copy_from_slice(gradient);
+                backward_row(along, row, (y, y), given, gradient, true);
+            }
+        },
+    );
 }
 
 /// Adds to entries, or puts numbers there.

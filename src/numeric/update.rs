@@ -13,11 +13,9 @@
 //! | LAMB | norm(w) / norm(u) u with Adam's u | You et al. 2019, arXiv 1904.00962 |
 //! | Muon, Shampoo, SOAP | see [`super::spectral`] | |
 
-use pulp::NullaryFnOnce;
-
 use super::linear::dot;
 use super::program::Weight;
-use super::real::Real;
+use super::real::{Real, vectorized};
 use super::setting::ParamSetting;
 use super::spectral::{Matrix, Spectral};
 use crate::optimizer::{Decay, Optimizer};
@@ -124,7 +122,10 @@ impl<T: Real> Update<T> {
 
     fn entries(&mut self, law: Law<T>, pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
         let (first, second) = (&mut self.first[..], &mut self.second[..]);
-        pulp::Arch::new().dispatch(Entries { law, pass, clip, weights, gradient, first, second });
+        vectorized(
+            #[inline(always)]
+            move || entries((law, pass, clip), weights, gradient, first, second),
+        );
     }
 
     fn spectral(&mut self, pass: Pass<T>, clip: T, weights: &mut [T], gradient: &[T]) {
@@ -219,65 +220,56 @@ enum Law<T> {
     Sign,
 }
 
-/// One pass over the entries of a tensor. A type of its own, so that it is inlined where it is compiled for the vectors of the machine.
-struct Entries<'a, T> {
-    law: Law<T>,
-    pass: Pass<T>,
-    clip: T,
-    weights: &'a mut [T],
-    gradient: &'a [T],
-    first: &'a mut [T],
-    second: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for Entries<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Entries { law, pass, clip, weights, gradient, first, second } = self;
-        let (fresh_first, fresh_second) = (T::one() - pass.first, T::one() - pass.second);
-        match law {
-            Law::Sgd => {
-                let (keep, rate) = (pass.keep - pass.rate * pass.pull, pass.rate * clip);
-                for (w, g) in weights.iter_mut().zip(gradient) {
-                    *w = keep * *w - rate * *g;
-                }
+/// One pass over the entries of a tensor.
+#[inline(always)]
+fn entries<T: Real>(
+    (law, pass, clip): (Law<T>, Pass<T>, T),
+    weights: &mut [T],
+    gradient: &[T],
+    first: &mut [T],
+    second: &mut [T],
+) {
+    let (fresh_first, fresh_second) = (T::one() - pass.first, T::one() - pass.second);
+    match law {
+        Law::Sgd => {
+            let (keep, rate) = (pass.keep - pass.rate * pass.pull, pass.rate * clip);
+            for (w, g) in weights.iter_mut().zip(gradient) {
+                *w = keep * *w - rate * *g;
             }
-            Law::Momentum(memory) => {
-                for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
-                    *m = memory * *m + clip * *g + pass.pull * *w;
-                    *w = pass.keep * *w - pass.rate * *m;
-                }
+        }
+        Law::Momentum(memory) => {
+            for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
+                *m = memory * *m + clip * *g + pass.pull * *w;
+                *w = pass.keep * *w - pass.rate * *m;
             }
-            Law::Adam => {
-                let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
-                for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
-                    let g = clip * *g + pass.pull * *w;
-                    *m = pass.first * *m + fresh_first * g;
-                    *v = pass.second * *v + fresh_second * g * g;
-                    *w = pass.keep * *w - rate * *m / (root * v.sqrt() + pass.epsilon);
-                }
+        }
+        Law::Adam => {
+            let (rate, root) = (pass.rate * pass.corrections[0], pass.corrections[1].sqrt());
+            for ((w, g), (m, v)) in weights.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
+                let g = clip * *g + pass.pull * *w;
+                *m = pass.first * *m + fresh_first * g;
+                *v = pass.second * *v + fresh_second * g * g;
+                *w = pass.keep * *w - rate * *m / (root * v.sqrt() + pass.epsilon);
             }
-            Law::Scaled(fresh) => {
-                for ((w, g), v) in weights.iter_mut().zip(gradient).zip(second) {
-                    let g = clip * *g + pass.pull * *w;
-                    *v = pass.second * *v + fresh * g * g;
-                    *w = pass.keep * *w - pass.rate * g / (v.sqrt() + pass.epsilon);
-                }
+        }
+        Law::Scaled(fresh) => {
+            for ((w, g), v) in weights.iter_mut().zip(gradient).zip(second) {
+                let g = clip * *g + pass.pull * *w;
+                *v = pass.second * *v + fresh * g * g;
+                *w = pass.keep * *w - pass.rate * g / (v.sqrt() + pass.epsilon);
             }
-            Law::Lion => {
-                for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
-                    let g = clip * *g + pass.pull * *w;
-                    let direction = (pass.first * *m + fresh_first * g).sign();
-                    *m = pass.second * *m + fresh_second * g;
-                    *w = pass.keep * *w - pass.rate * direction;
-                }
+        }
+        Law::Lion => {
+            for ((w, g), m) in weights.iter_mut().zip(gradient).zip(first) {
+                let g = clip * *g + pass.pull * *w;
+                let direction = (pass.first * *m + fresh_first * g).sign();
+                *m = pass.second * *m + fresh_second * g;
+                *w = pass.keep * *w - pass.rate * direction;
             }
-            Law::Sign => {
-                for (w, g) in weights.iter_mut().zip(gradient) {
-                    *w = pass.keep * *w - pass.rate * (clip * *g + pass.pull * *w).sign();
-                }
+        }
+        Law::Sign => {
+            for (w, g) in weights.iter_mut().zip(gradient) {
+                *w = pass.keep * *w - pass.rate * (clip * *g + pass.pull * *w).sign();
             }
         }
     }
