@@ -5,7 +5,11 @@ use mupc::kernel::empirical::setting;
 use mupc::kernel::tangent::Tangent;
 use mupc::kernel::{Limit, Parameterization, Points, Prior};
 use mupc::numeric::data::{Source, bind};
+use mupc::numeric::pages::HugePages;
 use mupc::rational::Rational;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 fn limit(spec: &str) -> Limit {
     let network = mupc::compile(spec).unwrap_or_else(|error| panic!("{error}"));

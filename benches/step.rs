@@ -16,11 +16,15 @@ use mupc::network::{Network, compile_with_lengths};
 use mupc::numeric::build::{Purpose, build};
 use mupc::numeric::data::{Column, Source, bind};
 use mupc::numeric::matrix::{Layout, multiply};
+use mupc::numeric::pages::HugePages;
 use mupc::numeric::program::{Kernel, Program};
 use mupc::numeric::train::{Routine, Trainer};
 use mupc::optimizer::Optimizer;
 use mupc::parameterization::Named;
 use mupc::rational::Rational;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 /// Bytes that Adam moves per parameter.
 const ADAM: f64 = 28.0;

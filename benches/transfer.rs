@@ -13,6 +13,7 @@ use mupc::graph::ParamId;
 use mupc::numeric::contraction::{Axes, Contraction};
 use mupc::numeric::data::Source;
 use mupc::numeric::matrix::{Layout, multiply};
+use mupc::numeric::pages::HugePages;
 use mupc::numeric::program::{MatrixAxes, Weight};
 use mupc::numeric::setting::{ParamSetting, Start};
 use mupc::numeric::train::Routine;
@@ -24,6 +25,9 @@ use mupc::transfer::prepare::Prepare;
 use mupc::transfer::request::{Arm, Course, Request, Search};
 use mupc::transfer::sweep::{Ending, sweep};
 use mupc::{Named, Optimizer, Question};
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 const SPEC: &str = "scale n = 64
     input image[64]

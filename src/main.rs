@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use mupc::numeric::pages::HugePages;
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
+
 fn main() -> ExitCode {
     mupc::cli::run()
 }

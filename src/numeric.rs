@@ -10,6 +10,7 @@
 //! | [`pointwise`], [`function`] | chains of elementwise operations in one pass |
 //! | [`linear`], [`rows`], [`picking`], [`nest`] | everything else |
 //! | [`machine`] | buffers, forward, backward |
+//! | [`pages`] | the allocator of programs that train |
 //! | [`data`] | what networks are trained on |
 //!
 //! Architecture invariant: this room never sees a prediction. It imports neither `size` nor `parameterization`.
@@ -26,6 +27,7 @@ pub mod matrix;
 pub mod measure;
 pub mod nest;
 pub mod normalized;
+pub mod pages;
 pub mod picking;
 pub mod pointwise;
 pub mod program;

@@ -47,6 +47,7 @@ pub fn multiply<T: Real>(
     assert!(out_layout.end(rows, columns) <= out.len() && out_layout.is_injective(rows, columns), "result");
     assert!(left_layout.end(rows, sum) <= left.len(), "left operand");
     assert!(right_layout.end(sum, columns) <= right.len(), "right operand");
+    keep_small_operands();
     let zero_or_one = if accumulate { T::one() } else { T::zero() };
     // SAFETY: every entry of the three matrices lies within its slice, as asserted above; the result is borrowed for writing, so it
     // overlaps neither operand, and its entries do not share places.
@@ -72,5 +73,15 @@ pub fn multiply<T: Real>(
             false,
             gemm::Parallelism::None,
         );
+    }
+}
+
+/// Tells the library of products to read an operand where it lies if the result has few rows or columns. Its own default copies the operand as soon as it would be read more than twice; on
+/// everything that does not fit the nearest cache the copy costs more than it saves (docs/performance.md).
+fn keep_small_operands() {
+    /// How many strips of the other operand it takes for a copy.
+    const STRIPS: usize = 16;
+    if gemm::get_rhs_packing_threshold() != STRIPS {
+        gemm::set_rhs_packing_threshold(STRIPS);
     }
 }
