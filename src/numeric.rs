@@ -9,13 +9,14 @@
 //! | [`contraction`], [`matrix`] | products with sums, as matrix products |
 //! | [`pointwise`], [`function`] | chains of elementwise operations in one pass |
 //! | [`linear`], [`rows`], [`picking`], [`nest`] | everything else |
-//! | [`machine`] | buffers, forward, backward |
-//! | [`pages`] | the allocator of programs that train |
+//! | [`machine`] | forward, backward |
+//! | [`buffers`], [`pages`] | where numbers lie |
 //! | [`data`] | what networks are trained on |
 //!
 //! Architecture invariant: this room never sees a prediction. It imports neither `size` nor `parameterization`.
 
 pub mod activation;
+pub mod buffers;
 pub mod build;
 pub mod contraction;
 pub mod data;

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
-use super::activation::Activation;
+use super::buffers::{Buffers, Others};
 use super::data::Column;
 use super::pointwise::Receiver;
 use super::program::{Input, Instruction, Kernel, Program, Slot, Value};
@@ -20,8 +20,8 @@ use super::rows;
 pub struct Machine<T> {
     /// What it runs.
     pub program: Arc<Program>,
-    values: Vec<Vec<T>>,
-    gradients: Vec<Vec<T>>,
+    values: Buffers<T>,
+    gradients: Buffers<T>,
     scratch: Vec<T>,
     /// What the masks of dropout are made from.
     mask_seed: u64,
@@ -35,20 +35,38 @@ pub struct Reached<'a, T> {
     /// The gradient of its result.
     pub gradient: &'a [T],
     /// All buffers.
-    pub values: &'a [Vec<T>],
+    pub values: &'a Buffers<T>,
 }
 
 /// The buffers that an instruction reads.
 struct Operands<'a, T> {
-    values: &'a [Vec<T>],
+    values: Others<'a, T>,
     inputs: &'a [Input],
+    /// Other numbers in the place of some buffers.
+    swaps: &'a [(Slot, &'a [T])],
+}
+
+impl<'a, T> Operands<'a, T> {
+    fn new(values: Others<'a, T>, instruction: &'a Instruction) -> Operands<'a, T> {
+        Operands { values, inputs: &instruction.inputs, swaps: &[] }
+    }
+
+    fn get(&self, at: usize) -> &'a [T] {
+        let slot = self.inputs[at].slot;
+        let swapped = self.swaps.iter().find(|(other, _)| *other == slot);
+        swapped.map_or_else(|| self.values.get(slot), |(_, numbers)| numbers)
+    }
+
+    fn slices(&self) -> Slices<'a, T> {
+        (0..self.inputs.len()).map(|at| self.get(at)).collect()
+    }
 }
 
 impl<T> Index<usize> for Operands<'_, T> {
     type Output = [T];
 
     fn index(&self, at: usize) -> &[T] {
-        &self.values[self.inputs[at].slot]
+        self.get(at)
     }
 }
 
@@ -58,14 +76,12 @@ type Slices<'a, T> = SmallVec<[&'a [T]; 8]>;
 impl<T: Real> Machine<T> {
     /// Allocates all buffers, fills in constants and runs what runs once. Weights are zero.
     pub fn new(program: Arc<Program>) -> Machine<T> {
-        let buffers = |lengths: &[usize]| -> Vec<Vec<T>> {
-            lengths.iter().map(|length| vec![T::zero(); *length]).collect()
-        };
-        let mut values = buffers(&program.lengths);
+        let mut values = Buffers::new(&program.lengths);
         for (slot, numbers) in &program.constants {
-            values[*slot] = numbers.iter().map(|number| T::of(*number)).collect();
+            let places = values[*slot].iter_mut();
+            places.zip(numbers).for_each(|(place, number)| *place = T::of(*number));
         }
-        let gradients = buffers(&program.place_lengths);
+        let gradients = Buffers::new(&program.place_lengths);
         let scratch = vec![T::zero(); program.scratch()];
         let mut machine = Machine { program, values, gradients, scratch, mask_seed: 0 };
         let program = Arc::clone(&machine.program);
@@ -170,150 +186,93 @@ impl<T: Real> Machine<T> {
         ArrayViewD::from_shape(IxDyn(&value.shape), &self.values[value.slot]).ok()
     }
 
-    /// What an instruction gives if some of its operands were others: `swaps` are buffers with other numbers for them.
-    pub fn evaluate_with(&mut self, at: usize, swaps: &mut [(Slot, &mut Vec<T>)], out: &mut Vec<T>) {
+    /// What an instruction of a program that keeps all values gives if some of its operands were others: `swaps` are buffers with other numbers for them.
+    pub fn evaluate_with(&mut self, at: usize, swaps: &[(Slot, &[T])], out: &mut Vec<T>) {
         let program = Arc::clone(&self.program);
         let instruction = &program.instructions[at];
-        let mut exchange = |values: &mut Vec<Vec<T>>| {
-            swaps.iter_mut().for_each(|(slot, other)| std::mem::swap(&mut values[*slot], *other));
-            std::mem::swap(&mut values[instruction.output], out);
-        };
-        exchange(&mut self.values);
-        self.execute(instruction);
-        exchange(&mut self.values);
+        out.resize(program.lengths[instruction.output], T::zero());
+        let operands = Operands { values: self.values.all(), inputs: &instruction.inputs, swaps };
+        give(&instruction.kernel, &operands, out, &mut self.scratch, self.mask_seed);
     }
 
     /// A copy of all values.
-    pub fn snapshot(&self) -> Vec<Vec<T>> {
+    pub fn snapshot(&self) -> Buffers<T> {
         self.values.clone()
     }
 
     /// A copy of all gradients.
     pub fn gradient_snapshot(&self) -> Vec<Vec<T>> {
-        (0..self.values.len()).map(|slot| self.gradient(slot).to_vec()).collect()
-    }
-
-    /// Takes the place of a gradient out, to be written beside others.
-    fn take_place(&mut self, slot: Slot) -> Vec<T> {
-        std::mem::take(&mut self.gradients[self.program.places[slot]])
-    }
-
-    fn put_place(&mut self, slot: Slot, place: Vec<T>) {
-        self.gradients[self.program.places[slot]] = place;
+        (0..self.program.lengths.len()).map(|slot| self.gradient(slot).to_vec()).collect()
     }
 
     fn execute(&mut self, instruction: &Instruction) {
-        if instruction.is_in_place() {
-            return self.execute_in_place(instruction);
-        }
+        let Machine { values, scratch, .. } = self;
         if let Kernel::Activation(activation) = &instruction.kernel {
-            return self.activate(activation, instruction);
+            let ([first, out], others) = values.lend([instruction.inputs[0].slot, instruction.output]);
+            return activation.forward(&Operands::new(others, instruction).slices(), first, out, scratch);
         }
-        let mut out = std::mem::take(&mut self.values[instruction.output]);
-        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
-        match &instruction.kernel {
-            Kernel::Product(product) => {
-                let plan = &product.forward;
-                plan.run(product.factor, &operands[0], &operands[1], &mut out, false, &mut self.scratch);
-            }
-            Kernel::Linear(linear) => linear.forward(|operand| &operands[operand], &mut out),
-            Kernel::Chain(chain) => chain.forward(&slices(&operands), &mut out, &mut self.scratch),
-            Kernel::Activation(_) => {}
-            Kernel::Rows(along, length) => rows::forward(*along, *length, &operands[0], &mut out),
-            Kernel::Normalized(normalized) => {
-                normalized.forward(&slices(&operands), &mut out, &mut self.scratch);
-            }
-            Kernel::Lookup(lookup) => lookup.forward(&operands[0], &operands[1], &mut out),
-            Kernel::Largest(largest) => largest.forward(&operands[0], &mut out),
-            Kernel::Dropout(keep, mask) => {
-                out.copy_from_slice(&operands[0]);
-                drop_entries(*keep, self.mask_seed, *mask, &mut out);
-            }
+        let ([out], others) = values.lend([instruction.output]);
+        let operands = Operands::new(others, instruction);
+        match instruction.is_in_place() {
+            true => give_in_place(&instruction.kernel, &operands, out, scratch),
+            false => give(&instruction.kernel, &operands, out, scratch, self.mask_seed),
         }
-        self.values[instruction.output] = out;
-    }
-
-    fn activate(&mut self, activation: &Activation, instruction: &Instruction) {
-        let mut out = std::mem::take(&mut self.values[instruction.output]);
-        let mut first = std::mem::take(&mut self.values[instruction.inputs[0].slot]);
-        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
-        activation.forward(&slices(&operands), &mut first, &mut out, &mut self.scratch);
-        self.values[instruction.inputs[0].slot] = first;
-        self.values[instruction.output] = out;
-    }
-
-    /// Only what forgets its first operand is planned in place ([`Kernel::forgets_first`]).
-    fn execute_in_place(&mut self, instruction: &Instruction) {
-        let mut out = std::mem::take(&mut self.values[instruction.output]);
-        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
-        match &instruction.kernel {
-            Kernel::Chain(chain) => {
-                chain.forward_in_place(&slices(&operands), &mut out, &mut self.scratch);
-            }
-            Kernel::Rows(along, length) => {
-                rows::forward_in_place(*along, *length, &mut out, &mut self.scratch);
-            }
-            _ => debug_assert!(false, "planned in place: {:?}", instruction.kernel),
-        }
-        self.values[instruction.output] = out;
     }
 
     fn pull(&mut self, instruction: &Instruction) {
         if instruction.passes_on_in_place() {
             return self.pull_in_place(instruction);
         }
-        let place = self.take_place(instruction.output);
-        let gradient = &place[..self.program.lengths[instruction.output]];
         match &instruction.kernel {
-            Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 0, |values, into, scratch| {
+            Kernel::Chain(chain) => self.with_receivers(instruction, 0, |values, gradient, into, scratch| {
                 chain.backward(values, gradient, into, scratch);
             }),
             Kernel::Normalized(normalized) => {
-                self.with_receivers(&instruction.inputs, 0, |values, into, scratch| {
+                self.with_receivers(instruction, 0, |values, gradient, into, scratch| {
                     normalized.backward(values, gradient, into, scratch);
                 });
             }
             _ => {
-                for (at, input) in instruction.inputs.iter().enumerate().filter(|(_, input)| input.gradient) {
-                    let mut into = self.take_place(input.slot);
-                    let length = self.program.lengths[input.slot];
-                    self.pull_operand(instruction, at, gradient, &mut into[..length]);
-                    self.put_place(input.slot, into);
-                }
+                let wanted = instruction.inputs.iter().enumerate().filter(|(_, input)| input.gradient);
+                wanted.for_each(|(at, _)| self.pull_operand(instruction, at));
             }
         }
-        self.put_place(instruction.output, place);
     }
 
     fn pull_in_place(&mut self, instruction: &Instruction) {
-        let mut place = self.take_place(instruction.output);
-        let gradient = &mut place[..self.program.lengths[instruction.output]];
         match &instruction.kernel {
-            Kernel::Chain(chain) => self.with_receivers(&instruction.inputs, 1, |values, into, scratch| {
+            Kernel::Chain(chain) => self.with_receivers(instruction, 1, |values, gradient, into, scratch| {
                 chain.backward_in_place(values, gradient, into, scratch);
             }),
             Kernel::Activation(activation) => {
-                self.with_receivers(&instruction.inputs, 1, |values, into, scratch| {
+                self.with_receivers(instruction, 1, |values, gradient, into, scratch| {
                     activation.backward_in_place(values, gradient, into, scratch);
                 });
             }
             Kernel::Rows(along, length) => {
-                let out = &self.values[instruction.output];
-                rows::backward_in_place(*along, *length, out, gradient, &mut self.scratch);
+                let Machine { program, values, gradients, scratch, .. } = self;
+                let out = &values[instruction.output];
+                let gradient = &mut gradients[program.places[instruction.output]][..out.len()];
+                rows::backward_in_place(*along, *length, out, gradient, scratch);
             }
             _ => debug_assert!(false, "planned in place: {:?}", instruction.kernel),
         }
-        self.put_place(instruction.output, place);
     }
 
-    fn pull_operand(&mut self, instruction: &Instruction, at: usize, gradient: &[T], into: &mut [T]) {
-        let operands = Operands { values: &self.values, inputs: &instruction.inputs };
+    /// Passes the gradient of a result on to one operand.
+    fn pull_operand(&mut self, instruction: &Instruction, at: usize) {
+        let Machine { program, values, gradients, scratch, mask_seed } = self;
         let input = instruction.inputs[at];
+        let places = [instruction.output, input.slot].map(|slot| program.places[slot]);
+        let ([gradient, into], _) = gradients.lend(places);
+        let gradient = &gradient[..program.lengths[instruction.output]];
+        let into = &mut into[..program.lengths[input.slot]];
+        let operands = Operands::new(values.all(), instruction);
         if let Kernel::Product(product) = &instruction.kernel {
             let (plan, other) = (&product.backward[at], &operands[1 - at]);
-            return plan.run(product.factor, gradient, other, into, !input.fresh, &mut self.scratch);
+            return plan.run(product.factor, gradient, other, into, !input.fresh, scratch);
         }
-        let out = &self.values[instruction.output];
+        let out = &values[instruction.output];
         if let Kernel::Rows(along, length) = instruction.kernel {
             return rows::backward(along, length, (&operands[0], out), gradient, into, input.fresh);
         }
@@ -324,12 +283,11 @@ impl<T: Real> Machine<T> {
             Kernel::Linear(linear) => linear.backward(at, gradient, into),
             Kernel::Lookup(lookup) => lookup.backward(&operands[1], gradient, into),
             Kernel::Largest(largest) => {
-                let taken = &mut self.scratch[..out.len()];
-                largest.backward((&operands[0], out), gradient, into, taken);
+                largest.backward((&operands[0], out), gradient, into, &mut scratch[..out.len()]);
             }
             Kernel::Dropout(keep, mask) => {
                 let factor = |kept: bool| if kept { T::of(1.0 / keep) } else { T::zero() };
-                let pairs = into.iter_mut().zip(gradient).zip(kept(*keep, self.mask_seed, *mask));
+                let pairs = into.iter_mut().zip(gradient).zip(kept(*keep, *mask_seed, *mask));
                 pairs.for_each(|((into, gradient), kept)| *into += factor(kept) * *gradient);
             }
             Kernel::Product(_) | Kernel::Normalized(_) => {}
@@ -337,36 +295,66 @@ impl<T: Real> Machine<T> {
         }
     }
 
-    /// Lends the values of operands, and from operand `first` on the places of the gradients that are asked for.
+    /// Lends the values of operands, the gradient of the result, and from operand `first` on the places of the gradients that are asked for.
     fn with_receivers(
         &mut self,
-        inputs: &[Input],
+        instruction: &Instruction,
         first: usize,
-        work: impl FnOnce(&[&[T]], &mut [Option<Receiver<'_, T>>], &mut [T]),
+        work: impl FnOnce(&[&[T]], &mut [T], &mut [Option<Receiver<'_, T>>], &mut [T]),
     ) {
-        let mut taken: SmallVec<[Option<Vec<T>>; 8]> = SmallVec::new();
-        for (at, input) in inputs.iter().enumerate() {
-            taken.push((at >= first && input.gradient).then(|| self.take_place(input.slot)));
-        }
-        let operands = Operands { values: &self.values, inputs };
+        let Machine { program, values, gradients, scratch, .. } = self;
+        let inputs = &instruction.inputs;
+        let receives = |at: usize, input: &Input| at >= first && input.gradient;
+        let receivers = inputs.iter().enumerate().filter(|(at, input)| receives(*at, input));
+        let slots = std::iter::once(instruction.output).chain(receivers.map(|(_, input)| input.slot));
+        let places: SmallVec<[usize; 12]> = slots.map(|slot| program.places[slot]).collect();
+        let (lent, _) = gradients.lend_all(&places);
+        let mut lent = lent.into_iter();
+        let gradient = lent.next().unwrap_or_default();
         let mut into: SmallVec<[Option<Receiver<'_, T>>; 8]> = SmallVec::new();
-        for (input, place) in inputs.iter().zip(&mut taken) {
-            let length = self.program.lengths[input.slot];
-            let own = place.as_mut().map(|place| &mut place[..length]);
-            into.push(own.map(|entries| Receiver { entries, fresh: input.fresh }));
+        for (at, input) in inputs.iter().enumerate() {
+            let place = if receives(at, input) { lent.next() } else { None };
+            let entries = place.map(|place| &mut place[..program.lengths[input.slot]]);
+            into.push(entries.map(|entries| Receiver { entries, fresh: input.fresh }));
         }
-        work(&slices(&operands), &mut into, &mut self.scratch);
-        drop(into);
-        for (input, place) in inputs.iter().zip(taken) {
-            if let Some(place) = place {
-                self.put_place(input.slot, place);
-            }
-        }
+        let operands = Operands::new(values.all(), instruction).slices();
+        work(&operands, &mut gradient[..program.lengths[instruction.output]], &mut into, scratch);
     }
 }
 
-fn slices<'a, T>(operands: &Operands<'a, T>) -> Slices<'a, T> {
-    operands.inputs.iter().map(|input| &operands.values[input.slot][..]).collect()
+/// Runs what writes a buffer of its own.
+fn give<T: Real>(
+    kernel: &Kernel,
+    operands: &Operands<'_, T>,
+    out: &mut [T],
+    scratch: &mut [T],
+    mask_seed: u64,
+) {
+    match kernel {
+        Kernel::Product(product) => {
+            product.forward.run(product.factor, &operands[0], &operands[1], out, false, scratch);
+        }
+        Kernel::Linear(linear) => linear.forward(|operand| operands.get(operand), out),
+        Kernel::Chain(chain) => chain.forward(&operands.slices(), out, scratch),
+        Kernel::Rows(along, length) => rows::forward(*along, *length, &operands[0], out),
+        Kernel::Normalized(normalized) => normalized.forward(&operands.slices(), out, scratch),
+        Kernel::Lookup(lookup) => lookup.forward(&operands[0], &operands[1], out),
+        Kernel::Largest(largest) => largest.forward(&operands[0], out),
+        Kernel::Dropout(keep, mask) => {
+            out.copy_from_slice(&operands[0]);
+            drop_entries(*keep, mask_seed, *mask, out);
+        }
+        Kernel::Activation(_) => debug_assert!(false, "writes two buffers"),
+    }
+}
+
+/// Runs what writes over its first operand: only what forgets it is planned so ([`Kernel::forgets_first`]).
+fn give_in_place<T: Real>(kernel: &Kernel, operands: &Operands<'_, T>, out: &mut [T], scratch: &mut [T]) {
+    match kernel {
+        Kernel::Chain(chain) => chain.forward_in_place(&operands.slices(), out, scratch),
+        Kernel::Rows(along, length) => rows::forward_in_place(*along, *length, out, scratch),
+        _ => debug_assert!(false, "planned in place: {kernel:?}"),
+    }
 }
 
 /// Which entries a mask keeps: the same for the same seed and number.

@@ -11,6 +11,9 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::buffers::Buffers;
 use super::machine::Machine;
 use super::program::{Kernel, Program, Slot, Trace};
 use super::real::Real;
@@ -86,13 +89,12 @@ impl Sums {
 /// What is remembered of the initialization.
 #[derive(Clone, Debug)]
 pub struct Origin<T> {
-    values: Vec<Vec<T>>,
+    values: Buffers<T>,
     gradients: Vec<Vec<T>>,
     /// Instructions that take a weight and something else, with the operands that are weights.
     sites: Vec<(Trace, Vec<Slot>)>,
     nodes: usize,
     params: usize,
-    swapped: Vec<Vec<T>>,
     out: Vec<T>,
 }
 
@@ -107,7 +109,6 @@ impl<T: Real> Origin<T> {
             sites: sites(program),
             nodes,
             params,
-            swapped: Vec::new(),
             out: Vec::new(),
         }
     }
@@ -188,17 +189,9 @@ impl<T: Real> Origin<T> {
 
     /// Leaves in `out` what an instruction gives with the initial weights.
     fn swap_in(&mut self, machine: &mut Machine<T>, instruction: usize, weights: &[Slot]) {
-        let slot = machine.program.instructions[instruction].output;
-        self.out.clear();
-        self.out.extend_from_slice(machine.values(slot));
-        self.swapped.clear();
-        self.swapped.extend(weights.iter().map(|slot| std::mem::take(&mut self.values[*slot])));
-        let mut swaps: Vec<(Slot, &mut Vec<T>)> = weights.iter().copied().zip(&mut self.swapped).collect();
-        machine.evaluate_with(instruction, &mut swaps, &mut self.out);
-        drop(swaps);
-        for (slot, values) in weights.iter().zip(self.swapped.drain(..)) {
-            self.values[*slot] = values;
-        }
+        let swaps: SmallVec<[(Slot, &[T]); 4]> =
+            weights.iter().map(|slot| (*slot, &self.values[*slot])).collect();
+        machine.evaluate_with(instruction, &swaps, &mut self.out);
     }
 
     /// |dW x| / (|dW| |x|), the factors of the operation left out.
