@@ -1,4 +1,4 @@
-//! The matrix product: the one place that calls out of safe Rust, behind a check of every bound.
+//! The matrix product: the one place that computes outside of safe Rust, behind a check of every bound.
 
 use super::real::Real;
 
