@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut, Range};
 use smallvec::SmallVec;
 
 /// As many buffers are lent without asking for memory.
-const MANY: usize = 12;
+pub const MANY: usize = 12;
 
 /// Buffers, by their number.
 #[derive(Clone, Debug)]
@@ -107,17 +107,20 @@ mod tests {
     fn lent_buffers_stand_beside_the_others() {
         let lengths = [3, 0, 5, 1, 4];
         let mut buffers: Buffers<f64> = Buffers::new(&lengths);
-        (0..lengths.len()).for_each(|at| buffers[at].fill(at as f64));
+        let mut entries: Vec<f64> = vec![0.0; lengths.len()];
         for wanted in [&[][..], &[2], &[4, 0], &[0, 4, 2], &[1, 3], &[3, 2, 1, 0, 4]] {
             let (mut lent, others) = buffers.lend_all(wanted);
             for (own, at) in lent.iter_mut().zip(wanted) {
-                assert!(own.len() == lengths[*at] && own.iter().all(|entry| *entry == *at as f64));
-                own.fill(*at as f64);
+                assert_eq!(**own, vec![entries[*at]; lengths[*at]], "{at} of {wanted:?}");
+                entries[*at] += 1.0 + *at as f64;
+                own.fill(entries[*at]);
             }
             for (at, length) in lengths.iter().enumerate() {
                 let length = if wanted.contains(&at) { 0 } else { *length };
-                assert_eq!(others.get(at), vec![at as f64; length], "{at} beside {wanted:?}");
+                assert_eq!(others.get(at), vec![entries[at]; length], "{at} beside {wanted:?}");
             }
+            drop((lent, others));
+            (0..lengths.len()).for_each(|at| assert_eq!(buffers[at], vec![entries[at]; lengths[at]]));
         }
         assert!((0..lengths.len()).all(|at| buffers.all().get(at) == &buffers[at]));
     }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
-use super::buffers::{Buffers, Others};
+use super::buffers::{Buffers, MANY, Others};
 use super::data::Column;
 use super::pointwise::Receiver;
 use super::program::{Input, Instruction, Kernel, Program, Slot, Value};
@@ -190,6 +190,7 @@ impl<T: Real> Machine<T> {
     pub fn evaluate_with(&mut self, at: usize, swaps: &[(Slot, &[T])], out: &mut Vec<T>) {
         let program = Arc::clone(&self.program);
         let instruction = &program.instructions[at];
+        debug_assert!(!instruction.is_in_place(), "its first operand is gone");
         out.resize(program.lengths[instruction.output], T::zero());
         let operands = Operands { values: self.values.all(), inputs: &instruction.inputs, swaps };
         give(&instruction.kernel, &operands, out, &mut self.scratch, self.mask_seed);
@@ -307,7 +308,7 @@ impl<T: Real> Machine<T> {
         let receives = |at: usize, input: &Input| at >= first && input.gradient;
         let receivers = inputs.iter().enumerate().filter(|(at, input)| receives(*at, input));
         let slots = std::iter::once(instruction.output).chain(receivers.map(|(_, input)| input.slot));
-        let places: SmallVec<[usize; 12]> = slots.map(|slot| program.places[slot]).collect();
+        let places: SmallVec<[usize; MANY]> = slots.map(|slot| program.places[slot]).collect();
         let (lent, _) = gradients.lend_all(&places);
         let mut lent = lent.into_iter();
         let gradient = lent.next().unwrap_or_default();

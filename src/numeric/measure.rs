@@ -176,7 +176,7 @@ impl<T: Real> Origin<T> {
         let mut alignment = vec![None; self.nodes];
         for (trace, weights) in std::mem::take(&mut self.sites) {
             let Some(instruction) = trace.instruction else { continue };
-            self.swap_in(machine, instruction, &weights);
+            self.with_initial_weights(machine, instruction, &weights);
             let (at, slot, scale) = (trace.node.index(), trace.value.slot, trace.value.scale);
             update.add(at, scale, differences(machine.values(slot), &self.out));
             propagation.add(at, scale, differences(&self.out, &self.values[slot]));
@@ -187,8 +187,8 @@ impl<T: Real> Origin<T> {
         moment.alignment = alignment;
     }
 
-    /// Leaves in `out` what an instruction gives with the initial weights.
-    fn swap_in(&mut self, machine: &mut Machine<T>, instruction: usize, weights: &[Slot]) {
+    /// Leaves in `out` what an instruction gives with the initial weights instead of those of now.
+    fn with_initial_weights(&mut self, machine: &mut Machine<T>, instruction: usize, weights: &[Slot]) {
         let swaps: SmallVec<[(Slot, &[T]); 4]> =
             weights.iter().map(|slot| (*slot, &self.values[*slot])).collect();
         machine.evaluate_with(instruction, &swaps, &mut self.out);

@@ -1,6 +1,6 @@
 //! The allocator of the programs that train: the system's, asked to lay large pieces in huge pages.
 //!
-//! Matrix products walk through rows that are a page of memory or more apart. With pages of 4 kB the processor looks up where a page lies at almost every
+//! Matrix products walk through rows that are a page of memory or more apart. With pages of 4 kB the processor may have to look up where a page lies at every
 //! row; with pages of 2 MB it rarely has to. Linux gives them to who asks (`madvise`, the setting of most distributions); elsewhere nothing is asked.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -37,6 +37,22 @@ unsafe impl GlobalAlloc for HugePages {
                 piece.write_bytes(0, layout.size());
             }
             piece
+        }
+    }
+
+    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if layout.size().max(size) < HUGE {
+            // SAFETY: the caller's promise.
+            return unsafe { System.realloc(piece, layout, size) };
+        }
+        // SAFETY: the caller's promise makes the new layout one; both pieces hold what is copied.
+        unsafe {
+            let other = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !other.is_null() {
+                piece.copy_to_nonoverlapping(other, layout.size().min(size));
+                self.dealloc(piece, layout);
+            }
+            other
         }
     }
 

@@ -124,7 +124,7 @@ fn polynomial<const N: usize>(highest: f32, others: [f32; N], x: f32) -> f32 {
 }
 
 /// Runs what is to be compiled for the vectors of the machine: a closure that is marked `#[inline(always)]`, as is all that it calls, and takes its slices
-/// along (`move`).
+/// along (`move`). The compiler promises no more than to try: a `call_once` of its own in the machine code is a pass for the oldest machine.
 #[inline(always)]
 pub(super) fn vectorized(work: impl FnOnce()) {
     pulp::Arch::new().dispatch(work);
