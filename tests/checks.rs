@@ -88,7 +88,7 @@ fn bad_input_is_refused_before_any_work() {
         (&["check", "specs/mlp.mup", "--over", "n=64"], "at least two values"),
         (&["check", "specs/mlp.mup", "--over", "n=wide"], "not of the form"),
         (&["check", "specs/mlp.mup", "--set", "pixel=64"], "did you mean `pixels`"),
-        (&["check", "specs/mlp.mup", "--set", "pixels=0"], "not of the form"),
+        (&["check", "specs/mlp.mup", "--set", "pixels=0"], "a whole number from 1 on"),
         (&["check", "specs/mlp.mup", "--memory", "0.000001"], "of `--memory`"),
         (&["check", "specs/gpt2.mup", "--over", "n=24..96"], "not a whole number"),
         (&["check", "specs/mlp.mup", "--data", "text"], "--data synthetic"),

@@ -74,7 +74,11 @@ pub fn numbers(set: &[String]) -> Result<Vec<(String, i64)>, Failure> {
         let pair =
             text.split_once('=').and_then(|(name, value)| Some((name.trim(), value.trim().parse().ok()?)));
         let pair = pair.filter(|(_, value): &(&str, i64)| *value > 0);
-        let error = || Failure::new(format!("--set: `{text}` is not of the form `name=number`, as in `L=2`"));
+        let error = || {
+            Failure::new(format!(
+                "--set: `{text}` is not of the form `name=number` with a whole number from 1 on, as in `L=2`"
+            ))
+        };
         pair.map(|(name, value)| (name.to_string(), value)).ok_or_else(error)
     };
     set.iter().map(read).collect()
