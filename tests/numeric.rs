@@ -10,6 +10,8 @@ mod differences;
 mod operations;
 #[path = "numeric/optimizers.rs"]
 mod optimizers;
+#[path = "numeric/routine.rs"]
+mod routine;
 #[path = "numeric/specs.rs"]
 mod specs;
 #[path = "numeric/sublayers.rs"]
